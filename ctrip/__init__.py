@@ -1,0 +1,1 @@
+"""ctrip: a self-hosted payment gateway for EVM chains."""

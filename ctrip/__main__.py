@@ -1,0 +1,5 @@
+"""Run ctrip as `python -m ctrip`."""
+
+from ctrip.cli import main
+
+main()

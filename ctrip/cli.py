@@ -1,0 +1,176 @@
+"""The command line. Thin: it reads what was typed, calls one thing, prints one thing.
+
+Imports that take long stand inside the commands that need them. Exit codes: 0 done,
+1 the outside is down, 2 the operator must mend something (the text says what).
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import typer
+from msgspec import json
+
+from ctrip.clock import SystemClock
+from ctrip.config import load
+from ctrip.core.errors import ConfigError, OutageError, RequestError
+from ctrip.dev.commands import dev
+from ctrip.settings import Settings
+from ctrip.store.pool import Conn
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    help="A self-hosted payment gateway for EVM chains.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+keys = typer.Typer(help="API keys.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+app.add_typer(dev, name="dev")
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="config.toml; else $CTRIP_CONFIG, ./config.toml.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def main() -> None:
+    """Run a command, turning our errors into a sentence and an exit code."""
+    try:
+        app()
+    except (ConfigError, RequestError) as error:
+        typer.echo(str(error), err=True)
+        sys.exit(2)
+    except OutageError as error:
+        typer.echo(f"{error}. Try again when it is back.", err=True)
+        sys.exit(1)
+
+
+@app.command()
+def serve(config: ConfigOption = None) -> None:
+    """Serve: API, chain watchers, webhook sender."""
+    from ctrip import app as gateway
+
+    gateway.run(gateway.serve(load(config, os.environ)))
+
+
+@app.command()
+def migrate(config: ConfigOption = None) -> None:
+    """Bring the database up to this version. `serve` does it too."""
+    from ctrip.store.migrate import migrate as apply
+    from ctrip.store.migrate import read_files
+
+    ran = with_database(load(config, os.environ), lambda conn: apply(conn, read_files()))
+    typer.echo("\n".join(f"applied {name}" for name in ran) or "nothing to do")
+
+
+@app.command()
+def check(config: ConfigOption = None) -> None:
+    """Check the configuration, and that each endpoint is of the chain it is listed for."""
+    settings = load(config, os.environ)
+    bad = 0
+    for network in settings.networks:
+        for place, answer in enumerate(asyncio.run(ask_endpoints(network)), start=1):
+            typer.echo(f"{network.chain.name} endpoint {place}: {answer or 'ok'}")
+            bad += bool(answer)
+    if bad:
+        raise OutageError(f"{bad} endpoints cannot be used")
+    typer.echo("the configuration is complete")
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(help="What it is for, to know it again.")],
+    scope: Annotated[list[str] | None, typer.Option(help="read, write or admin.")] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
+) -> None:
+    """Make an API key. It is shown this once: only its SHA-256 is kept."""
+    from ctrip.store import accounts
+    from ctrip.web.auth import make_key
+
+    now = SystemClock().now()
+    text, record, digest = make_key(name, frozenset(scope or ["read", "write"]), now)
+    with_database(load(config, os.environ), lambda conn: accounts.add(conn, record, digest))
+    shown = {"id": str(record.id), "name": name, "scopes": sorted(record.scopes), "key": text}
+    typer.echo(json.encode(shown).decode() if as_json else text)
+
+
+@keys.command("list")
+def list_keys(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
+) -> None:
+    """List API keys, without the keys."""
+    from ctrip.store import accounts
+
+    found = with_database(load(config, os.environ), accounts.all_keys)
+    if as_json:
+        typer.echo(json.encode(found).decode())
+        return
+    for key in found:
+        state = "revoked" if key.revoked_at else "live"
+        scopes = ",".join(sorted(key.scopes))
+        typer.echo(f"{key.id}  {key.prefix}…  {state:8} {scopes:18} {key.name}")
+
+
+@keys.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(help="Its id, as `ctrip keys list` shows it.")],
+    config: ConfigOption = None,
+) -> None:
+    """End an API key, within a second."""
+    from ctrip.store import accounts
+
+    try:
+        wanted = UUID(key_id)
+    except ValueError:
+        raise ConfigError(f"{key_id} is not the id of a key: see `ctrip keys list`") from None
+    now = SystemClock().now()
+    done = with_database(
+        load(config, os.environ), lambda conn: accounts.revoke(conn, wanted, now=now)
+    )
+    if not done:
+        raise ConfigError("there is no live key with this id: see `ctrip keys list`")
+    typer.echo("revoked")
+
+
+def with_database(settings: Settings, work: Callable[[Conn], Awaitable[T]]) -> T:
+    """Do one thing with a connection."""
+    from ctrip.store.pool import connect, connection
+
+    async def run() -> T:
+        pool = await connect(settings.database.url, size_max=1)
+        try:
+            async with connection(pool) as conn:
+                return await work(conn)
+        finally:
+            await pool.close()
+
+    return asyncio.run(run())
+
+
+async def ask_endpoints(network: Any) -> list[str]:
+    """Return what is wrong with each endpoint of a network, or nothing."""
+    from ctrip.chain.rpc import RpcChain
+
+    answers = []
+    chain = network.chain
+    for url in network.rpc_urls:
+        client = RpcChain(
+            chain.name, [url], chain_id=chain.chain_id, finality_depth=chain.finality_depth
+        )
+        try:
+            await client.head()
+            answers.append("")
+        except OutageError as error:
+            answers.append(str(error))
+        finally:
+            await client.close()
+    return answers

@@ -1,0 +1,65 @@
+"""Which blocks to read next, and where two branches of a chain part.
+
+A cursor is a block, number and hash: the last one whose money was written. Reading goes
+on from there in windows. When the chain no longer contains the cursor's block, the
+blocks since the fork are read again in one window that reaches at least as far as the
+cursor did, so that what was dropped and what replaced it are written together: a
+transfer that was only moved to another block is never seen as lost.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from ctrip.core.blocks import Block, Head, Header
+from ctrip.core.ids import BlockHash, BlockNumber
+
+# Full blocks held in memory at once: 32 of Ethereum's are about 10 MB.
+BLOCKS_PER_WINDOW_MAX: Final = 32
+
+
+class Cursor(Struct, frozen=True, kw_only=True):
+    """How far a chain was read and written."""
+
+    number: BlockNumber
+    hash: BlockHash
+    finalized: BlockNumber  # never falls
+
+
+class Window(Struct, frozen=True):
+    """The blocks first..last, to be read after the block whose hash is `parent_hash`."""
+
+    first: BlockNumber
+    last: BlockNumber
+    parent_hash: BlockHash
+
+
+def plan(cursor: Cursor, head: Head) -> Window | None:
+    """Return the next window, or None when there is nothing above the cursor."""
+    if head.latest.number <= cursor.number:
+        return None
+    last = min(head.latest.number, cursor.number + BLOCKS_PER_WINDOW_MAX)
+    return Window(BlockNumber(cursor.number + 1), BlockNumber(last), cursor.hash)
+
+
+def plan_reorg(cursor: Cursor, head: Head, fork: Header) -> Window:
+    """Return the window that replaces everything above the fork."""
+    reach = max(cursor.number, fork.number + BLOCKS_PER_WINDOW_MAX)
+    last = min(head.latest.number, reach)
+    return Window(BlockNumber(fork.number + 1), BlockNumber(last), fork.hash)
+
+
+def continues(window: Window, blocks: Sequence[Block]) -> bool:
+    """Tell whether the blocks are exactly the window's, each the child of the one before."""
+    numbers = [block.header.number for block in blocks]
+    if numbers != list(range(window.first, window.last + 1)):
+        return False
+    parents = [window.parent_hash, *(block.header.hash for block in blocks)]
+    return all(b.header.parent_hash == p for b, p in zip(blocks, parents, strict=False))
+
+
+def find_fork(ours: Mapping[BlockNumber, BlockHash], canonical: Sequence[Header]) -> Header | None:
+    """Return the highest canonical block that we hold too, or None if there is none."""
+    shared = (h for h in canonical if ours.get(h.number) == h.hash)
+    return max(shared, key=lambda h: h.number, default=None)

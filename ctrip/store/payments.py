@@ -1,0 +1,224 @@
+"""The only writer of the tables payments and transfers.
+
+Reads and writes are for many payments at once: a block can pay ten thousand, in the
+same number of statements as one. Columns become the fields of core.Payment by name.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import convert
+
+from ctrip.core.ids import BlockHash, BlockNumber, ChainName, PaymentId, RawAddress
+from ctrip.core.payment import Payment, Transfer, TransferKey
+from ctrip.store.pool import Conn
+
+INSERT = """
+INSERT INTO payments (
+    id, chain, chain_id, token_id, contract, asset, currency, decimals, address, wallet,
+    derivation_index, amount, confirmations_required, accepts_late, created_at, expires_at,
+    watched_until, order_id, description, metadata, redirect_url, webhook_url, sequence)
+SELECT id, chain, chain_id, token_id, contract, asset, currency, decimals, address, $10,
+    derivation_index, amount, confirmations_required, accepts_late, created_at, expires_at,
+    watched_until, order_id, description, metadata, redirect_url, webhook_url, 1
+FROM unnest(
+    $1::uuid[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::text[],
+    $8::smallint[], $9::text[], $11::bigint[], $12::numeric[], $13::int[], $14::bool[],
+    $15::timestamptz[], $16::timestamptz[], $17::timestamptz[], $18::text[], $19::text[],
+    $20::jsonb[], $21::text[], $22::text[])
+AS new (id, chain, chain_id, token_id, contract, asset, currency, decimals, address,
+    derivation_index, amount, confirmations_required, accepts_late, created_at, expires_at,
+    watched_until, order_id, description, metadata, redirect_url, webhook_url)
+ON CONFLICT (id) DO NOTHING
+"""
+
+
+async def insert(conn: Conn, new: Sequence[Payment], *, wallet: str) -> None:
+    """Write payments that do not exist yet; those that do are left as they are."""
+    await conn.execute(
+        INSERT,
+        [p.id for p in new],
+        [p.chain for p in new],
+        [p.chain_id for p in new],
+        [p.token_id for p in new],
+        [p.contract for p in new],
+        [p.asset for p in new],
+        [p.currency for p in new],
+        [p.decimals for p in new],
+        [p.address for p in new],
+        wallet,
+        [p.derivation_index for p in new],
+        [p.amount for p in new],
+        [p.confirmations_required for p in new],
+        [p.accepts_late for p in new],
+        [p.created_at for p in new],
+        [p.expires_at for p in new],
+        [p.watched_until for p in new],
+        [p.order_id for p in new],
+        [p.description for p in new],
+        [p.metadata for p in new],
+        [p.redirect_url for p in new],
+        [p.webhook_url for p in new],
+    )
+
+
+EXISTING = "SELECT id FROM payments WHERE id = ANY($1::uuid[])"
+
+
+async def existing(conn: Conn, ids: Sequence[PaymentId]) -> set[PaymentId]:
+    """Return those of the ids that are payments."""
+    return {row["id"] for row in await conn.fetch(EXISTING, ids)}
+
+
+GET = """
+SELECT p.*, coalesce(c.number, 0) AS head, coalesce(c.finalized, 0) AS finalized
+FROM payments p LEFT JOIN cursors c USING (chain)
+WHERE p.id = ANY($1::uuid[]) ORDER BY p.id
+"""
+
+LOCK = GET + "FOR UPDATE OF p"
+
+TRANSFERS = "SELECT * FROM transfers WHERE payment_id = ANY($1::uuid[]) ORDER BY block_number"
+
+
+async def find(conn: Conn, payment_id: PaymentId) -> Payment | None:
+    """Read one payment as it is now."""
+    found = await with_transfers(conn, await conn.fetch(GET, [payment_id]))
+    return found[0] if found else None
+
+
+async def lock(conn: Conn, ids: Sequence[PaymentId]) -> list[Payment]:
+    """Read payments and hold them until the transaction ends. By id, so that nobody deadlocks."""
+    return await with_transfers(conn, await conn.fetch(LOCK, ids))
+
+
+async def with_transfers(conn: Conn, rows: Sequence[Any]) -> list[Payment]:
+    """Put each payment together with its transfers."""
+    found: dict[PaymentId, list[Transfer]] = {row["id"]: [] for row in rows}
+    for row in await conn.fetch(TRANSFERS, list(found)):
+        found[row["payment_id"]].append(
+            convert({**row, "key": convert({**row}, TransferKey)}, Transfer)
+        )
+    return [convert({**row, "transfers": found[row["id"]]}, Payment) for row in rows]
+
+
+UPDATE = """
+UPDATE payments AS p SET
+    status = new.status, flags = new.flags::text[], detected_in_block = new.detected_in_block,
+    amount_received = new.amount_received, sequence = new.sequence, lapsed = new.lapsed,
+    closed = new.closed, cancelled = new.cancelled, accepted_amount = new.accepted_amount
+FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::numeric[], $6::int[], $7::bool[],
+    $8::bool[], $9::bool[], $10::numeric[])
+AS new (id, status, flags, detected_in_block, amount_received, sequence, lapsed, closed,
+    cancelled, accepted_amount)
+WHERE p.id = new.id
+"""
+
+UPSERT_TRANSFERS = """
+INSERT INTO transfers (
+    chain, payment_id, tx_hash, asset, recipient, ordinal, sender, amount, block_number,
+    block_hash, block_time, log_index, orphaned)
+SELECT * FROM unnest(
+    $1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[],
+    $8::numeric[], $9::bigint[], $10::text[], $11::timestamptz[], $12::int[], $13::bool[])
+ON CONFLICT (chain, tx_hash, asset, recipient, ordinal) DO UPDATE SET
+    block_number = excluded.block_number, block_hash = excluded.block_hash,
+    block_time = excluded.block_time, log_index = excluded.log_index,
+    amount = excluded.amount, orphaned = excluded.orphaned
+"""
+
+
+async def save(
+    conn: Conn, changed: Sequence[Payment], moved: Sequence[tuple[Payment, Transfer]]
+) -> None:
+    """Write back payments that the machine advanced, and those of their transfers that moved."""
+    await conn.execute(
+        UPDATE,
+        [p.id for p in changed],
+        [p.status for p in changed],
+        ["{" + ",".join(sorted(p.flags)) + "}" for p in changed],
+        [p.detected_in_block for p in changed],
+        [p.amount_received for p in changed],
+        [p.sequence for p in changed],
+        [p.lapsed for p in changed],
+        [p.closed for p in changed],
+        [p.cancelled for p in changed],
+        [p.accepted_amount for p in changed],
+    )
+    if moved:
+        await save_transfers(conn, moved)
+
+
+async def save_transfers(conn: Conn, moved: Sequence[tuple[Payment, Transfer]]) -> None:
+    """Write transfers that are new, were mined again, or were orphaned."""
+    await conn.execute(
+        UPSERT_TRANSFERS,
+        [p.chain for p, _ in moved],
+        [p.id for p, _ in moved],
+        [t.key.tx_hash for _, t in moved],
+        [t.key.asset for _, t in moved],
+        [t.key.recipient for _, t in moved],
+        [t.key.ordinal for _, t in moved],
+        [t.sender for _, t in moved],
+        [t.amount for _, t in moved],
+        [t.block_number for _, t in moved],
+        [t.block_hash for _, t in moved],
+        [t.block_time for _, t in moved],
+        [t.log_index for _, t in moved],
+        [t.orphaned for _, t in moved],
+    )
+
+
+WATCHED = "SELECT lower(address) AS address, id FROM payments WHERE chain = $1 AND NOT closed"
+
+
+async def watched(conn: Conn, chain: ChainName) -> dict[RawAddress, PaymentId]:
+    """Return every address of a chain where money may still arrive."""
+    return {row["address"]: row["id"] for row in await conn.fetch(WATCHED, chain)}
+
+
+DEEPENED = """
+SELECT id FROM payments WHERE chain = $1 AND status IN ('detected', 'confirmed', 'paid')
+AND detected_in_block <= $2
+AND (status <> 'detected' OR detected_in_block + confirmations_required - 1 <= $2)
+AND (status <> 'paid' OR detected_in_block <= $3)
+"""
+
+
+async def deepened(
+    conn: Conn, chain: ChainName, *, head: BlockNumber, finalized: BlockNumber
+) -> list[PaymentId]:
+    """Return the payments that a chain read up to `head` may have moved on."""
+    return [row["id"] for row in await conn.fetch(DEEPENED, chain, head, finalized)]
+
+
+ABOVE = """
+SELECT payment_id, tx_hash, asset, recipient, ordinal, block_hash
+FROM transfers WHERE chain = $1 AND block_number > $2 AND NOT orphaned
+"""
+
+
+async def above(
+    conn: Conn, chain: ChainName, fork: BlockNumber
+) -> list[tuple[PaymentId, TransferKey, BlockHash]]:
+    """Return the live transfers in the blocks above a fork."""
+    return [
+        (row["payment_id"], convert({**row}, TransferKey), row["block_hash"])
+        for row in await conn.fetch(ABOVE, chain, fork)
+    ]
+
+
+DUE = """
+(SELECT id FROM payments WHERE chain = $1 AND status = 'pending' AND expires_at <= $2
+ ORDER BY expires_at LIMIT $3)
+UNION
+(SELECT id FROM payments WHERE chain = $1 AND NOT closed AND watched_until <= $2
+ AND status NOT IN ('detected', 'confirmed', 'paid') ORDER BY watched_until LIMIT $3)
+"""
+
+
+async def due(conn: Conn, chain: ChainName, now: datetime, *, count_max: int) -> list[PaymentId]:
+    """Return payments whose deadline or late window has passed."""
+    return [row["id"] for row in await conn.fetch(DUE, chain, now, count_max)]

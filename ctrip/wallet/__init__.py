@@ -1,0 +1,1 @@
+"""Keys: the only place that has seen a private one."""

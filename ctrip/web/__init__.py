@@ -1,0 +1,1 @@
+"""HTTP: requests become calls of flows and reads of the store, answers become JSON."""

@@ -1,0 +1,76 @@
+"""What can be paid with: GET /api/v1/chains and GET /api/v1/tokens."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct, json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ctrip.core.chains import Chain, Token
+from ctrip.core.ids import Address
+from ctrip.web.auth import Door
+
+
+class ChainView(Struct, frozen=True, kw_only=True):
+    """A network that payments can be made on."""
+
+    name: str
+    chain_id: int
+    currency: str
+    decimals: int
+    confirmations_required: int
+    explorer: str | None
+
+
+class TokenView(Struct, frozen=True, kw_only=True):
+    """A token that payments can be made in."""
+
+    id: str
+    chain: str
+    symbol: str
+    address: Address
+    decimals: int
+    enabled: bool
+
+
+class Catalogue:
+    """Fixed while a process runs: it is read from chains.yaml at the start."""
+
+    def __init__(self, chains: Sequence[Chain], tokens: Sequence[Token], door: Door) -> None:
+        self._door = door
+        self._chains = json.encode({"data": [show_chain(chain) for chain in chains]})
+        self._tokens = json.encode({"data": [show_token(token) for token in tokens]})
+
+    async def chains(self, request: Request) -> Response:
+        """List the networks served."""
+        await self._door.let_in(request, "read")
+        return Response(self._chains, media_type="application/json")
+
+    async def tokens(self, request: Request) -> Response:
+        """List the tokens of those networks, those that were disabled included."""
+        await self._door.let_in(request, "read")
+        return Response(self._tokens, media_type="application/json")
+
+
+def show_chain(chain: Chain) -> ChainView:
+    """Put a chain into the words of the contract."""
+    return ChainView(
+        name=chain.name,
+        chain_id=chain.chain_id,
+        currency=chain.coin,
+        decimals=chain.coin_decimals,
+        confirmations_required=chain.confirmations,
+        explorer=chain.explorer or None,
+    )
+
+
+def show_token(token: Token) -> TokenView:
+    """Put a token into the words of the contract."""
+    return TokenView(
+        id=str(token.id),
+        chain=token.chain,
+        symbol=token.symbol,
+        address=token.contract,
+        decimals=token.decimals,
+        enabled=token.enabled,
+    )

@@ -1,0 +1,66 @@
+"""Is it alive, does it work, and how much: /health, /health/ready, /metrics.
+
+Liveness asks nothing of the database, or a database that is away would have the process
+killed, which helps nobody. Readiness has one entry for each part.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import json
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ctrip.core.ids import ChainName
+from ctrip.flows.health import Health, Part
+from ctrip.store.pool import Pool
+
+ALIVE = json.encode({"status": "ok"})
+
+
+class HealthPages:
+    """What an orchestrator and an operator look at. No key is needed; nothing secret is shown."""
+
+    def __init__(self, health: Health, pool: Pool) -> None:
+        self._health = health
+        self._pool = pool
+
+    async def alive(self, _request: Request) -> Response:
+        """Answer."""
+        return Response(ALIVE, media_type="application/json")
+
+    async def ready(self, _request: Request) -> Response:
+        """Judge every part; 503 if one is red."""
+        parts = await self._health.parts(self._pool)
+        ok = all(part.ok for part in flat(parts.values()))
+        body = {"status": "ok" if ok else "failing", "parts": parts}
+        return Response(json.encode(body), 200 if ok else 503, media_type="application/json")
+
+    async def metrics(self, _request: Request) -> Response:
+        """Show the same as numbers, for Prometheus."""
+        registry = CollectorRegistry()
+        up = Gauge("ctrip_part_up", "1 if the part works", ["part"], registry=registry)
+        head = Gauge("ctrip_chain_head", "newest block seen", ["chain"], registry=registry)
+        read = Gauge("ctrip_chain_read", "newest block written", ["chain"], registry=registry)
+        waiting = Gauge(
+            "ctrip_deliveries_waiting", "webhooks not yet delivered, up to 10000", registry=registry
+        )
+        for name, part in (await self._health.parts(self._pool)).items():
+            for chain, of_chain in part.items() if isinstance(part, dict) else ():
+                up.labels(f"chain {chain}").set(of_chain.ok)
+                head.labels(chain).set(of_chain.head or 0)
+                read.labels(chain).set(of_chain.read or 0)
+            if isinstance(part, Part):
+                up.labels(name).set(part.ok)
+                if part.deliveries_waiting is not None:
+                    waiting.set(part.deliveries_waiting)
+        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+
+
+def flat(parts: Iterable[Part | dict[ChainName, Part]]) -> Iterable[Part]:
+    """Yield every part, those of chains included."""
+    for part in parts:
+        if isinstance(part, Part):
+            yield part
+        else:
+            yield from part.values()

@@ -1,0 +1,90 @@
+"""The routes, and what is true of all of them.
+
+A path works with and without a slash at its end, without a redirect, because clients
+lose bodies and keys on redirects. Every answer names the request it answers.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import uuid4
+
+from msgspec import Struct
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ctrip.clock import Clock
+from ctrip.core.chains import Chain, Token
+from ctrip.flows.create import Creator
+from ctrip.flows.health import Health
+from ctrip.store.pool import Pool
+from ctrip.web.auth import Door
+from ctrip.web.catalogue import Catalogue
+from ctrip.web.health import HealthPages
+from ctrip.web.payments import PaymentPages
+from ctrip.web.problems import HANDLERS
+
+HEADERS: Final = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+}
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What the pages work with."""
+
+    pool: Pool
+    clock: Clock
+    creator: Creator
+    health: Health
+    chains: Sequence[Chain]
+    tokens: Sequence[Token]
+    auth_is_off: bool
+
+
+def build(parts: Parts) -> Starlette:
+    """Put the site together."""
+    door = Door(parts.pool, parts.clock, is_open=parts.auth_is_off)
+    payments = PaymentPages(parts.creator, parts.pool, door)
+    catalogue = Catalogue(parts.chains, parts.tokens, door)
+    health = HealthPages(parts.health, parts.pool)
+    return Starlette(
+        routes=[
+            Route("/api/v1/payments", payments.create, methods=["POST"]),
+            Route("/api/v1/payments/{payment_id}", payments.get, methods=["GET"]),
+            Route("/api/v1/chains", catalogue.chains, methods=["GET"]),
+            Route("/api/v1/tokens", catalogue.tokens, methods=["GET"]),
+            Route("/health", health.alive, methods=["GET"]),
+            Route("/health/ready", health.ready, methods=["GET"]),
+            Route("/metrics", health.metrics, methods=["GET"]),
+        ],
+        middleware=[Middleware(Manners)],
+        exception_handlers=HANDLERS,
+    )
+
+
+class Manners:
+    """Takes the slash off a path's end and puts the common headers on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if len(scope["path"]) > 1:
+            scope["path"] = scope["path"].rstrip("/") or "/"
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = uuid4().hex
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

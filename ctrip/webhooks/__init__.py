@@ -1,0 +1,1 @@
+"""The outside that receives: HTTP requests to addresses that strangers chose."""

@@ -1,0 +1,1 @@
+"""Tests of ctrip: the folders mirror ctrip/, the names are sentences."""

@@ -1,0 +1,129 @@
+"""Two chains to put the same questions to: one in memory and one that is real."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from ctrip.chain.client import ChainClient
+from ctrip.chain.rpc import RpcChain
+from ctrip.core.ids import ChainName, RawAddress, TxHash
+from ctrip.settings import Secret
+from tests.support.anvil import FUNDER, Anvil, running_anvil
+from tests.support.fake_chain import PAYER, FakeChain, Move
+
+NOBODY = RawAddress("0x" + "00" * 20)
+
+
+class World(Protocol):
+    """A chain one can act on, and the client that watches it."""
+
+    token: RawAddress
+    other_token: RawAddress
+    payer: RawAddress
+
+    @property
+    def client(self) -> ChainClient: ...
+    async def pay(self, to: RawAddress, amount: int) -> TxHash: ...
+    async def pay_and_fail(self, to: RawAddress, amount: int) -> TxHash: ...
+    async def pay_token(self, to: RawAddress, amount: int) -> TxHash: ...
+    async def pay_token_and_fail(self, to: RawAddress, amount: int) -> TxHash: ...
+    async def pay_other_token(self, to: RawAddress, amount: int) -> TxHash: ...
+    async def mine(self, blocks: int = 1) -> None: ...
+    async def reorg(self, depth: int, *, keep: Sequence[TxHash] = ()) -> None: ...
+
+
+class FakeWorld:
+    """A FakeChain."""
+
+    token = RawAddress("0x" + "a1" * 20)
+    other_token = RawAddress("0x" + "a2" * 20)
+    payer = PAYER
+
+    def __init__(self, chain: FakeChain) -> None:
+        self._chain = chain
+
+    @property
+    def client(self) -> ChainClient:
+        return self._chain
+
+    async def pay(self, to: RawAddress, amount: int) -> TxHash:
+        return self._chain.pay(to, amount)
+
+    async def pay_and_fail(self, to: RawAddress, amount: int) -> TxHash:
+        tx_hash = self._chain.pay(to, amount, fails=True)
+        self._chain.mine()
+        return tx_hash
+
+    async def pay_token(self, to: RawAddress, amount: int) -> TxHash:
+        return self._chain.pay_token(self.token, to, amount, sender=NOBODY)
+
+    async def pay_token_and_fail(self, to: RawAddress, amount: int) -> TxHash:
+        return self._chain.pay_tokens(Move(self.token, to, amount), fails=True)
+
+    async def pay_other_token(self, to: RawAddress, amount: int) -> TxHash:
+        return self._chain.pay_token(self.other_token, to, amount, sender=NOBODY)
+
+    async def mine(self, blocks: int = 1) -> None:
+        self._chain.mine(blocks)
+
+    async def reorg(self, depth: int, *, keep: Sequence[TxHash] = ()) -> None:
+        self._chain.reorg(depth, keep=keep)
+
+
+class AnvilWorld:
+    """An anvil seen through RpcChain. Tokens are minted, so they come from address zero."""
+
+    payer = FUNDER
+
+    def __init__(
+        self, anvil: Anvil, client: RpcChain, token: RawAddress, other_token: RawAddress
+    ) -> None:
+        self._client = client
+        self.token = token
+        self.other_token = other_token
+        self._anvil = anvil
+
+    @property
+    def client(self) -> ChainClient:
+        return self._client
+
+    async def pay(self, to: RawAddress, amount: int) -> TxHash:
+        return await self._anvil.send(to, amount)
+
+    async def pay_and_fail(self, to: RawAddress, amount: int) -> TxHash:
+        return await self._anvil.send_failing(to, amount)
+
+    async def pay_token(self, to: RawAddress, amount: int) -> TxHash:
+        return await self._anvil.mint(self.token, to, amount)
+
+    async def pay_token_and_fail(self, to: RawAddress, amount: int) -> TxHash:
+        return await self._anvil.send_token(self.token, to, amount)  # the funder has none
+
+    async def pay_other_token(self, to: RawAddress, amount: int) -> TxHash:
+        return await self._anvil.mint(self.other_token, to, amount)
+
+    async def mine(self, blocks: int = 1) -> None:
+        await self._anvil.mine(blocks)
+
+    async def reorg(self, depth: int, *, keep: Sequence[TxHash] = ()) -> None:
+        await self._anvil.reorg(depth, again=keep)
+
+
+@asynccontextmanager
+async def fake_world() -> AsyncIterator[World]:
+    yield FakeWorld(FakeChain())
+
+
+@asynccontextmanager
+async def anvil_world() -> AsyncIterator[World]:
+    async with running_anvil() as anvil:
+        client = RpcChain(
+            ChainName("anvil"), [Secret(anvil.url)], chain_id=31337, finality_depth=64
+        )
+        token = await anvil.ensure_token()
+        other_token = await anvil.deploy_token(symbol="OTHER")
+        await anvil.set_balance(FUNDER, 2**256 - 1)
+        try:
+            yield AnvilWorld(anvil, client, token, other_token)
+        finally:
+            await client.close()

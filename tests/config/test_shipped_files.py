@@ -1,0 +1,151 @@
+"""The files that ctrip comes with: chains.yaml, config.example.toml and the page on them."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from msgspec import Struct
+from msgspec.structs import FieldInfo, fields
+
+from ctrip.checks import expected
+from ctrip.config import TABLES, load, variable_of
+from ctrip.core.ids import Address, raw
+from ctrip.networks import ChainEntry
+from ctrip.settings import Network, Secret
+from ctrip.wallet.derive import checksum
+from tests.config.writing import WORDS, faults
+
+ROOT = Path(__file__).parents[2]
+CHAINS = yaml.safe_load((ROOT / "chains.yaml").read_text())["chains"]
+PAGE = (ROOT / "docs" / "configuration.md").read_text()
+FIELDS = [(table, field) for table, kind in TABLES.items() for field in fields(kind)]
+
+
+def shipped() -> dict[str, Network]:
+    environ = {
+        "CTRIP_CHAINS_USE": ",".join(CHAINS),
+        "CTRIP_WALLET_MNEMONIC": WORDS,
+        "CTRIP_DATABASE_URL": "postgresql://db/ctrip",
+        "CTRIP_CHAINS_FILE": str(ROOT / "chains.yaml"),
+    }
+    return {network.chain.name: network for network in load(None, environ).networks}
+
+
+def test_the_networks_that_are_promised_are_there() -> None:
+    ids = {name: network.chain.chain_id for name, network in shipped().items()}
+    promised = {
+        "anvil": 31337, "bsc": 56, "ethereum": 1, "polygon": 137, "arbitrum": 42161,
+        "base": 8453, "optimism": 10, "avalanche": 43114, "gnosis": 100, "sepolia": 11155111,
+    }  # fmt: skip
+    assert ids == promised
+
+
+def test_every_address_is_written_with_its_checksum() -> None:
+    written = [token["address"] for chain in CHAINS.values() for token in chain["tokens"]]
+    assert len(written) == 18
+    assert written == [checksum(raw(Address(address))) for address in written]
+
+
+def test_stable_coins_have_the_decimals_of_their_chain() -> None:
+    for name, network in shipped().items():
+        decimals = 18 if name == "bsc" else 6
+        assert {token.decimals for token in network.chain.tokens} <= {decimals}
+
+
+def test_blocks_of_authority_chains_are_marked() -> None:
+    marked = {name for name, network in shipped().items() if network.chain.poa}
+    assert marked == {"bsc", "polygon"}
+
+
+def test_two_operators_stand_behind_every_public_chain() -> None:
+    for name, network in shipped().items():
+        hosts = {url.reveal().split("/")[2].split(".", 1)[1] for url in network.rpc_urls}
+        assert len(hosts) == (1 if name == "anvil" else 2)
+        assert "binance" not in str(hosts), "dataseeds answer no eth_getLogs"
+
+
+def test_a_reason_stands_beside_every_depth() -> None:
+    lines = (ROOT / "chains.yaml").read_text().split("\n")
+    for name in ("confirmations", "finality_depth"):
+        numbers = [line for line in lines if line.startswith(f"    {name}: ")]
+        assert len(numbers) == len(CHAINS)
+        without = [line for line in numbers if "#" not in line]
+        assert len(without) <= 2, "optimism is as base, sepolia as ethereum"
+
+
+def test_the_example_loads_as_it_is() -> None:
+    settings = load(ROOT / "config.example.toml", {})
+    assert [network.chain.name for network in settings.networks] == ["anvil"]
+
+
+def test_the_account_of_the_example_is_refused_on_a_real_chain() -> None:
+    (found,) = faults(ROOT / "config.example.toml", {"CTRIP_CHAINS_USE": "anvil,ethereum"})
+    assert "[wallet] xpub: is printed in manuals" in found
+
+
+def uncommented() -> dict[str, dict[str, Any]]:
+    """Read the example with its commented lines as well."""
+    text = (ROOT / "config.example.toml").read_text()
+    return tomllib.loads(re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE))
+
+
+def test_the_example_shows_every_field_and_nothing_else() -> None:
+    shown = {(table, name) for table, entries in uncommented().items() for name in entries}
+    every = {(table, field.name) for table, field in FIELDS}
+    files = {(table, f"{field.name}_file") for table, field in FIELDS if field.type is Secret}
+    assert every <= shown <= every | files
+
+
+@pytest.mark.parametrize(("table", "field"), FIELDS, ids=[f"{t}.{f.name}" for t, f in FIELDS])
+def test_the_example_shows_the_default(table: str, field: FieldInfo) -> None:
+    given = {("database", "url"), ("wallet", "xpub"), ("chains", "use")}  # what one must choose
+    if (table, field.name) not in given:
+        assert uncommented()[table][field.name] == plain(field)
+
+
+@pytest.mark.parametrize(("table", "field"), FIELDS, ids=[f"{t}.{f.name}" for t, f in FIELDS])
+def test_the_page_explains_every_field(table: str, field: FieldInfo) -> None:
+    section = PAGE.split(f"### [{table}]\n")[1].split("\n##")[0]
+    variable, default = (
+        variable_of(table, field.name),
+        "required" if field.required else literal(field),
+    )
+    row = f"| `{field.name}` | `{variable}` | {expected(field.type)} | {default} | "
+    assert row in section
+    assert ("secret; " in section.split(row)[1].split("\n")[0]) == (field.type is Secret)
+
+
+def test_the_page_knows_no_field_that_does_not_exist() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `(CTRIP_\w+)` \|", PAGE, flags=re.MULTILINE)
+    assert set(rows) == {(field.name, variable_of(table, field.name)) for table, field in FIELDS}
+
+
+@pytest.mark.parametrize("field", fields(ChainEntry), ids=lambda field: str(field.name))
+def test_the_page_explains_every_field_of_a_network(field: FieldInfo) -> None:
+    default = "required" if field.required else literal(field)
+    assert f"| `{field.name}` | {expected(field.type)} | {default} | " in PAGE
+
+
+def plain(field: FieldInfo) -> object:
+    """Return a default as TOML would hold it."""
+    default = field.default
+    if isinstance(default, Secret):
+        return default.reveal()
+    return list(default) if isinstance(default, tuple) else default
+
+
+def literal(field: FieldInfo) -> str:
+    """Return a default as the page writes it."""
+    value = plain(field)
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
+
+
+def test_every_struct_of_settings_says_which_table_it_is() -> None:
+    for table, kind in TABLES.items():
+        assert issubclass(kind, Struct)
+        assert (kind.__doc__ or "").startswith(f"[{table}]: ")

@@ -1,0 +1,1 @@
+"""Tests of the development environment: a real Postgres, a real anvil."""

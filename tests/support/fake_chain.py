@@ -1,0 +1,218 @@
+"""A chain in memory, with forks and faults on demand: the one fake ChainClient.
+
+    chain = FakeChain()
+    paid = chain.pay(address, 5)                      # in the pool
+    chain.pay_token(token, address, 7)
+    chain.mine()                                      # both in a block
+    chain.reorg(1)                                    # both gone, as on a real node
+    chain.reorg(1, keep=[paid])                       # mined again, with its hash
+
+It behaves as anvil does where the two can be compared (tests/chain/test_client_conformance.py):
+a reorganised chain has the height it had, other hashes, and forgets what is not kept. The
+same calls make the same hashes, always.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Final
+
+from msgspec import Struct
+
+from ctrip.chain.client import ChainOutage, InconsistentChain
+from ctrip.core.blocks import Block, Head, Header, NativeCall, Receipt, TokenLog
+from ctrip.core.ids import Amount, BlockHash, BlockNumber, RawAddress, TxHash
+
+PAYER: Final = RawAddress("0x" + "fa" * 20)
+GENESIS: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Move(Struct, frozen=True):
+    """Tokens going from one address to another."""
+
+    contract: RawAddress
+    recipient: RawAddress
+    amount: int
+    sender: RawAddress = PAYER
+
+
+class Tx(Struct, frozen=True):
+    """A transaction: native coin, or token transfers, or neither."""
+
+    hash: TxHash
+    call: NativeCall | None = None
+    moves: tuple[Move, ...] = ()
+    fails: bool = False
+
+
+class Mined(Struct, frozen=True):
+    """A block as the chain knows it."""
+
+    header: Header
+    txs: tuple[Tx, ...] = ()
+
+
+class FakeChain:
+    """ChainClient, and the network behind it."""
+
+    def __init__(
+        self, *, chain_id: int = 31337, finality_lag: int = 2, block_seconds: float = 1
+    ) -> None:
+        self.finality_lag = finality_lag  # blocks; raise it and finality stands still
+        self.is_down = False  # every call is a ChainOutage
+        self.asked: Counter[str] = Counter()  # how often each method was called
+        self._chain_id = chain_id
+        self._block_time = timedelta(seconds=block_seconds)
+        self._known: dict[TxHash, Tx] = {}
+        self._pool: list[Tx] = []
+        self._forks = 0
+        self._blocks: list[Mined] = []
+        self._before: defaultdict[str, list[Callable[[], object]]] = defaultdict(list)
+        self._append((), GENESIS)
+
+    # What happens on the network
+
+    def pay(
+        self, to: RawAddress, amount: int, *, sender: RawAddress = PAYER, fails: bool = False
+    ) -> TxHash:
+        """Send native coin. A failing transaction is mined and moves nothing."""
+        tx_hash = self._next_hash()
+        call = NativeCall(tx_hash=tx_hash, sender=sender, recipient=to, amount=Amount(amount))
+        return self._submit(Tx(tx_hash, call=call if amount else None, fails=fails))
+
+    def pay_token(
+        self, contract: RawAddress, to: RawAddress, amount: int, *, sender: RawAddress = PAYER
+    ) -> TxHash:
+        """Send tokens."""
+        return self.pay_tokens(Move(contract, to, amount, sender))
+
+    def pay_tokens(self, *moves: Move, fails: bool = False) -> TxHash:
+        """Send several times in one transaction, as exchanges do."""
+        return self._submit(Tx(self._next_hash(), moves=moves, fails=fails))
+
+    def resend(self, tx_hash: TxHash) -> TxHash:
+        """Put a transaction that a reorg dropped back into the pool."""
+        return self._submit(self._known[tx_hash])
+
+    def mine(self, blocks: int = 1, *, at: datetime | None = None) -> Header:
+        """Mine the pool into the first of some blocks and return the last of them."""
+        for _ in range(blocks):
+            txs, self._pool = tuple(self._pool), []
+            self._append(txs, at or self.tip.time + self._block_time)
+            at = None
+        return self.tip
+
+    def reorg(self, depth: int, *, keep: Sequence[TxHash] = ()) -> Header:
+        """Replace the last blocks by others; of their transactions `keep` go into the first."""
+        assert 0 < depth < len(self._blocks), "the genesis block stays"
+        self._forks += 1
+        dropped = self._blocks[-depth:]
+        del self._blocks[-depth:]
+        kept = tuple(self._known[tx_hash] for tx_hash in keep)
+        for old in dropped:
+            self._append(kept, old.header.time)
+            kept = ()
+        return self.tip
+
+    def before_next(self, method: str, act: Callable[[], object]) -> None:
+        """Do something just before the next call of a method: a reorg between two questions."""
+        self._before[method].append(act)
+
+    @property
+    def tip(self) -> Header:
+        return self._blocks[-1].header
+
+    # What a ChainClient is asked
+
+    async def chain_id(self) -> int:
+        """Return the id that the chain was made with."""
+        self._asked("chain_id")
+        return self._chain_id
+
+    async def head(self) -> Head:
+        """Return the tip, and the final block some way below it."""
+        self._asked("head")
+        finalized = max(0, self.tip.number - self.finality_lag)
+        return Head(latest=self.tip, finalized=BlockNumber(finalized))
+
+    async def headers(self, numbers: Sequence[BlockNumber]) -> list[Header]:
+        """Return the headers of those heights that the chain has."""
+        self._asked("headers")
+        return [self._blocks[number].header for number in numbers if number <= self.tip.number]
+
+    async def blocks(
+        self, first: BlockNumber, last: BlockNumber, *, tokens: Collection[RawAddress]
+    ) -> list[Block]:
+        """Return a range of blocks, all of it there."""
+        self._asked("blocks")
+        if last > self.tip.number:
+            raise InconsistentChain("fake: a block that should be there is not")
+        return [seen(mined, tokens) for mined in self._blocks[first : last + 1]]
+
+    async def receipts(self, tx_hashes: Sequence[TxHash]) -> list[Receipt]:
+        """Return what became of mined transactions."""
+        self._asked("receipts")
+        mined = {tx.hash: (tx, block) for block in self._blocks for tx in block.txs}
+        if not mined.keys() >= set(tx_hashes):
+            raise InconsistentChain("fake: a receipt is missing or is of another transaction")
+        return [
+            Receipt(tx_hash=tx.hash, block_hash=block.header.hash, succeeded=not tx.fails)
+            for tx, block in (mined[tx_hash] for tx_hash in tx_hashes)
+        ]
+
+    async def close(self) -> None:
+        """There is nothing to give back."""
+
+    def _asked(self, method: str) -> None:
+        self.asked[method] += 1
+        for act in self._before.pop(method, []):
+            act()
+        if self.is_down:
+            raise ChainOutage("fake: the connection failed")
+
+    def _next_hash(self) -> TxHash:
+        return TxHash(digest("transaction", len(self._known)))
+
+    def _submit(self, tx: Tx) -> TxHash:
+        self._known[tx.hash] = tx
+        self._pool.append(tx)
+        return tx.hash
+
+    def _append(self, txs: tuple[Tx, ...], time: datetime) -> None:
+        number = len(self._blocks)
+        parent = BlockHash(self.tip.hash if number else "0x" + "00" * 32)
+        header = Header(
+            number=BlockNumber(number),
+            hash=BlockHash(digest(parent, number, self._forks, *(tx.hash for tx in txs))),
+            parent_hash=parent,
+            time=time,
+        )
+        self._blocks.append(Mined(header, txs))
+
+
+def seen(mined: Mined, tokens: Collection[RawAddress]) -> Block:
+    """Return what a node shows of a block; every log takes a number, also those not asked for."""
+    moves = [(tx, move) for tx in mined.txs if not tx.fails for move in tx.moves]
+    return Block(
+        header=mined.header,
+        calls=tuple(tx.call for tx in mined.txs if tx.call),
+        logs=tuple(
+            TokenLog(
+                contract=move.contract,
+                tx_hash=tx.hash,
+                log_index=index,
+                block_hash=mined.header.hash,
+                sender=move.sender,
+                recipient=move.recipient,
+                amount=Amount(move.amount),
+            )
+            for index, (tx, move) in enumerate(moves)
+            if move.contract in tokens and move.amount
+        ),
+    )
+
+
+def digest(*parts: object) -> str:
+    """Return 32 bytes of hex that depend on the parts alone."""
+    return "0x" + sha256(repr(parts).encode()).hexdigest()

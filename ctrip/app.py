@@ -3,19 +3,15 @@
 Order of the end: the listener closes and requests under way finish; watchers and
 deadlines stop between or within transactions, which then never happened; deliveries on
 the wire give their claims back; the pool closes last. All of it within SHUTDOWN_SECONDS.
-
-uvicorn raises the signal that stopped it once more when it is done, which would end the
-process before the rest of us. So signals are ours.
 """
 
 import asyncio
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
-import uvicorn
 import uvloop
 from msgspec import Struct
 
@@ -24,7 +20,6 @@ from ctrip.chain.client import ChainClient
 from ctrip.chain.rpc import RpcChain
 from ctrip.clock import Clock, SystemClock
 from ctrip.core.chains import Token
-from ctrip.core.errors import ConfigError
 from ctrip.core.ids import ChainName
 from ctrip.flows.create import Creator
 from ctrip.flows.deliver import Sender
@@ -32,8 +27,8 @@ from ctrip.flows.expire import Expirer
 from ctrip.flows.health import Health
 from ctrip.flows.supervise import every
 from ctrip.flows.watch import Watcher
+from ctrip.server import http_server, listen, url_of
 from ctrip.settings import Network, Secret, Settings
-from ctrip.settings import Server as ServerSettings
 from ctrip.store import pool as store
 from ctrip.store import tokens
 from ctrip.store.migrate import migrate, read_files
@@ -46,20 +41,9 @@ from ctrip.webhooks.guard import Guard
 DELIVERY_LANES: Final = 4
 DELIVERY_POLL_SECONDS: Final = 1.0  # the guarantee; news comes by nudge
 EXPIRY_POLL_SECONDS: Final = 1.0
-REQUEST_SECONDS_LEFT: Final = 2  # for requests under way when we are told to stop
 TASK_SECONDS_LEFT: Final = 2.0
-BACKLOG: Final = 2_048  # connections that wait to be accepted
 
 log = logs.get("ctrip.app")
-
-
-class Server(uvicorn.Server):
-    """uvicorn without its own ideas about signals."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to serve()."""
-        yield
 
 
 class Gateway(Struct, frozen=True, kw_only=True):
@@ -84,7 +68,10 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:
-    """Build everything, serve, and take it down again; `on_ready` is told our URL."""
+    """Build everything, serve, and take it down again.
+
+    `on_ready` is told our URL once every chain was read, so that payments can be created.
+    """
     logs.configure(settings.log, secrets_of(settings))
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -108,18 +95,6 @@ def secrets_of(settings: Settings) -> list[Secret]:
         wallet.xpub,
         *endpoints,
     ]
-
-
-def listen(server: ServerSettings) -> socket.socket:
-    """Take the port before anything else is started."""
-    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
-    try:
-        return socket.create_server((server.host, server.port), family=family, backlog=BACKLOG)
-    except OSError as fault:
-        raise ConfigError(
-            f"[server] cannot listen on {server.host} port {server.port} ({fault.strerror}): "
-            f"stop what uses it, or choose another port (0 takes any free one)"
-        ) from None
 
 
 async def assemble(settings: Settings, stack: AsyncExitStack) -> Gateway:
@@ -240,27 +215,18 @@ async def serve_http(
             auth_is_off=gateway.settings.server.auth == "off",
         )
     )
-    server = Server(
-        uvicorn.Config(
-            site,
-            http="httptools",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=REQUEST_SECONDS_LEFT,
-        )
-    )
+    server = http_server(site)
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
-    host, port = listener.getsockname()[:2]
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    url = url_of(listener)
     log.info("serving", url=url)
-    if on_ready:
-        on_ready(url)
     stopped = asyncio.create_task(stopping.wait(), name="stopping")
+    ready = asyncio.create_task(gateway.health.all_seen.wait(), name="ready")
+    await asyncio.wait([serving, stopped, ready], return_when=asyncio.FIRST_COMPLETED)
+    if on_ready and ready.done():
+        on_ready(url)
     await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
+    ready.cancel()
     server.should_exit = True
     await serving
 

@@ -7,6 +7,7 @@ keccak-256, which the core does not have. What a node tells us is a RawAddress, 
 matching compares RawAddresses only.
 """
 
+from hashlib import sha256
 from typing import Final, NewType
 from uuid import UUID, uuid5
 
@@ -41,4 +42,5 @@ def token_id(chain_id: int, contract: RawAddress) -> TokenId:
 
 def event_id(payment: PaymentId, sequence: int) -> EventId:
     """Return the id of a payment's n-th event: the same fact always has the same id."""
-    return EventId(f"evt_{uuid5(payment, str(sequence)).hex}")
+    digest = sha256(payment.bytes + sequence.to_bytes(8)).hexdigest()
+    return EventId(f"evt_{digest[:32]}")

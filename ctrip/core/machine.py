@@ -22,7 +22,7 @@ What always holds (tests cite these):
     I1  a status moves only along EDGES
     I2  amount_received is the sum of the live transfers in the payment's own asset
     I3  finalized money is never taken back
-    I4  there is an event iff a status moved, a flag appeared, or unasked-for money came
+    I4  there is an event iff a status moved, a flag appeared, or money came that a flag tells of
     I5  the same change twice is one change
     I6  every event row has its delivery rows, written in the same transaction
     I7  sequence counts a payment's events: 1, 2, 3, ... without a hole

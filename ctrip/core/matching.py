@@ -23,6 +23,13 @@ class Found(Struct, frozen=True):
     transfer: Transfer
 
 
+def recipients(blocks: Sequence[Block]) -> list[RawAddress]:
+    """Return every address that the blocks offer money to, once."""
+    found = {call.recipient for block in blocks for call in block.calls}
+    found.update(log.recipient for block in blocks for log in block.logs)
+    return list(found)
+
+
 def calls_to_check(blocks: Sequence[Block], watched: Watched) -> list[TxHash]:
     """Return the native transactions to watched addresses, whose receipts must be read."""
     return [c.tx_hash for b in blocks for c in b.calls if c.recipient in watched]

@@ -122,7 +122,7 @@ class Payment(Struct, frozen=True, kw_only=True):
         return self.amount if self.accepted_amount is None else self.accepted_amount
 
     def live(self) -> Iterator[Transfer]:
-        """Yield the transfers of any asset that are on the chain, oldest first."""
+        """Yield the transfers of any asset that are on the chain."""
         return (t for t in self.transfers if not t.orphaned)
 
     def own(self) -> Iterator[Transfer]:

@@ -14,7 +14,7 @@ from msgspec import Raw, Struct, json
 from ctrip.core.events import EventType, PaymentEvent
 from ctrip.core.ids import Address, Asset, BlockHash, EventId, RawAddress, TxHash
 from ctrip.core.money import in_coins, payment_uri
-from ctrip.core.payment import Payment, Status, Transfer
+from ctrip.core.payment import Payment, Status, Transfer, TransferKey
 
 ENCODER: Final = json.Encoder(uuid_format="canonical")
 
@@ -105,9 +105,15 @@ def show(payment: Payment) -> PaymentView:
         checkout_url=None,  # there is no page for payers yet
         transfers=[
             show_transfer(t, head=payment.head, counted=t.key in counted)
-            for t in sorted(payment.transfers, key=lambda t: (t.block_number, t.log_index or -1))
+            for t in sorted(payment.transfers, key=place)
         ],
     )
+
+
+def place(transfer: Transfer) -> tuple[int, int, TransferKey]:
+    """Return where a transfer stands in its chain, so that a payment looks the same each time."""
+    index = -1 if transfer.log_index is None else transfer.log_index
+    return transfer.block_number, index, transfer.key
 
 
 def show_transfer(transfer: Transfer, *, head: int, counted: bool) -> TransferView:

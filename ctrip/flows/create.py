@@ -1,18 +1,19 @@
 """Make payments: check what is asked, take a fresh address, write payment and event together.
 
-Many creates are written in one transaction: whoever holds the lock writes all that wait,
-and those that come meanwhile are the next batch. A lone create waits for nobody.
+Many creates are written in one statement: whoever is let in writes all that wait, and
+those that come meanwhile are the next batch. A lone create waits for nobody.
 
 An index is taken in a statement of its own before the payment is written, so the row of
 the wallet is never locked while a payment is, and an index is never handed out twice,
 whatever becomes of the payment.
 
-When Postgres dies under a commit, nobody knows whether it happened. Then the payments
+When Postgres dies under a write, nobody knows whether it happened. Then the payments
 are looked for by the ids they were given, and only what is missing is written, under the
 same ids.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import islice
@@ -26,17 +27,18 @@ from ctrip import logs
 from ctrip.clock import Clock
 from ctrip.core.chains import Chain, Token
 from ctrip.core.errors import OutageError, RequestError
-from ctrip.core.events import created
 from ctrip.core.ids import NATIVE, Address, Amount, ChainName, PaymentId, TokenId
 from ctrip.core.payment import Payment
 from ctrip.settings import Network, Payments
-from ctrip.store import blocks, outbox, payments, wallets
-from ctrip.store.pool import DatabaseOutage, Pool, connection, transaction
+from ctrip.store import births, blocks, payments, wallets
+from ctrip.store.pool import DatabaseOutage, Pool, connection
 from ctrip.wallet.derive import Wallet
 from ctrip.webhooks.guard import Guard
 
-WRITERS: Final = 2  # one batch is encoded while the other is committed
+WRITERS: Final = 2  # one batch is drawn up while the other is written
 BATCH_MAX: Final = 256  # payments; beyond it a transaction gets long for those who wait
+BUSY_BATCH_MIN: Final = 4  # payments; smaller ones reserve what they need and leave no gaps
+BATCHES_AHEAD: Final = 8  # what a busy batch reserves beyond its own need
 TRIES: Final = 2  # a pool's idle connections die unnoticed when Postgres restarts
 
 NO_ADDRESS: Final = Address("")
@@ -115,8 +117,9 @@ class Creator:
         self._news = news
         self._to_global = to_global
         self._watched: set[ChainName] = set()
+        self._indexes: deque[int] = deque()  # reserved, not yet used
         self._waiting: dict[PaymentId, Waiting] = {}
-        self._writers = asyncio.Semaphore(WRITERS)
+        self._writing = asyncio.Semaphore(WRITERS)
 
     async def create(self, order: Order) -> Payment:
         """Return a new payment with an address of its own, written and announced."""
@@ -124,7 +127,7 @@ class Creator:
         await self._check_watched(payment.chain)
         mine = Waiting(payment, asyncio.get_running_loop().create_future())
         self._waiting[payment.id] = mine
-        async with self._writers:
+        async with self._writing:
             while payment.id in self._waiting:
                 await self._write_batch()
         return await mine.written
@@ -136,7 +139,7 @@ class Creator:
             raise UnsupportedChain(f"Unsupported chain: {order.chain}")
         token = find_token(chain, order.token_id)
         if order.webhook_url and (fault := self._guard.check_url(order.webhook_url)):
-            raise BadWebhookUrl(f"webhook_url {fault}")
+            raise BadWebhookUrl(f"webhook_url: {fault}")
         now = self._clock.now()
         expires_at = now + timedelta(
             seconds=order.expires_in_seconds or self._settings.expires_in_seconds
@@ -195,17 +198,15 @@ class Creator:
         for waiting, payment in zip(batch, written, strict=True):
             if not waiting.written.done():
                 waiting.written.set_result(payment)
-        self._news.set()
+        if self._to_global or any(payment.webhook_url for payment in written):
+            self._news.set()
 
     async def _write(self, drawn_up: Sequence[Payment]) -> list[Payment]:
         """Give each payment an address and write all of them, or none."""
-        async with connection(self._pool) as conn:
-            first = await wallets.reserve(conn, self._wallet.fingerprint, len(drawn_up))
-        addresses = self._wallet.addresses(first, len(drawn_up))
         new = [
-            replace(payment, address=address, derivation_index=index)
-            for index, (payment, address) in enumerate(
-                zip(drawn_up, addresses, strict=True), start=first
+            replace(payment, address=self._wallet.address(index), derivation_index=index)
+            for payment, index in zip(
+                drawn_up, await self._take_indexes(len(drawn_up)), strict=True
             )
         ]
         for attempt in range(1, TRIES + 1):
@@ -220,12 +221,21 @@ class Creator:
                 return new
         return new
 
+    async def _take_indexes(self, count: int) -> list[int]:
+        """Return indexes that nobody else gets; under load some are kept for the next batches."""
+        if len(self._indexes) < count:
+            ahead = 0 if count < BUSY_BATCH_MIN else count * BATCHES_AHEAD
+            async with connection(self._pool) as conn:
+                first = await wallets.reserve(conn, self._wallet.fingerprint, count + ahead)
+            self._indexes.extend(range(first, first + count + ahead))
+        return [self._indexes.popleft() for _ in range(count)]
+
     async def _insert(self, new: Sequence[Payment]) -> None:
-        async with transaction(self._pool) as conn:
-            await payments.insert(conn, new, wallet=self._wallet.fingerprint)
-            await outbox.append(
+        async with connection(self._pool) as conn:
+            await births.write(
                 conn,
-                [created(payment) for payment in new],
+                new,
+                wallet=self._wallet.fingerprint,
                 to_global=self._to_global,
                 now=new[0].created_at,
             )

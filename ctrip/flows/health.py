@@ -4,6 +4,7 @@ Tasks report here in memory; nothing here is needed to go on after a crash. One 
 says so without turning the others red.
 """
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -51,6 +52,7 @@ class Health:
         self._faults: dict[str, str] = {}
         self._sights: dict[ChainName, Sight] = {}
         self._since = clock.now()
+        self.all_seen = asyncio.Event()  # every chain was read once
 
     def fails(self, task: str, why: str) -> None:
         """Note that a task cannot do its work, and why."""
@@ -63,6 +65,8 @@ class Health:
     def saw(self, chain: ChainName, *, head: BlockNumber, read: BlockNumber) -> None:
         """Note how far a chain has come and how far it was read."""
         self._sights[chain] = Sight(head=head, read=read, at=self._clock.now())
+        if len(self._sights) == len(self._chains):
+            self.all_seen.set()
 
     def sights(self) -> dict[ChainName, Sight]:
         """Return every chain as it was last seen."""

@@ -1,8 +1,12 @@
 """Follow one chain: find money for open payments, and take it back when a reorg does.
 
-The order is what makes it safe. First the head, *then* the watched addresses, then the
-blocks up to that head: an address that is not yet in the set was not yet shown to anyone
-when the newest of those blocks was made. Money, cursor and news are one transaction, and
+The order is what makes it safe: first the head, then the blocks up to it, then the
+question which of the addresses in them are ours. So the payments looked among are never
+older than the blocks. An address that was shown to anyone before a block was made is
+found in it, and the cost of a block follows its transactions, not the number of open
+payments.
+
+Money, cursor and news are one transaction, and
 the cursor moves only from the block it was read at, so a pass that was repeated, or
 raced by another process, writes nothing twice.
 """
@@ -23,7 +27,7 @@ from ctrip.core.chains import Chain
 from ctrip.core.changes import Change, HeadMoved, TransferLost, TransferSeen
 from ctrip.core.errors import InvariantError
 from ctrip.core.ids import BlockNumber, PaymentId, raw
-from ctrip.core.matching import Found, Watched, calls_to_check, match, succeeded
+from ctrip.core.matching import Found, calls_to_check, match, recipients, succeeded
 from ctrip.core.scan import Cursor, Window
 from ctrip.flows.apply import apply
 from ctrip.flows.health import Health
@@ -83,13 +87,12 @@ class Watcher:
         head = await self._client.head()
         async with connection(self._pool) as conn:
             cursor = await blocks.cursor(conn, self._chain.name)
-            watched = await payments.watched(conn, self._chain.name)
         if cursor is None:
             await self._start(head)
             return False
         reading = await self._read_on(cursor, head) or await self._read_again(cursor, head)
         if reading is not None and reading.blocks:
-            found = await self._find(reading.blocks, watched)
+            found = await self._find(reading.blocks)
             await self._write(cursor, head, reading, found)
         elif head.latest.hash == cursor.hash and head.finalized > cursor.finalized:
             await self._write(cursor, head, Reading(cursor.number), ())
@@ -155,8 +158,10 @@ class Watcher:
     async def _blocks(self, window: Window) -> tuple[Block, ...]:
         return tuple(await self._client.blocks(window.first, window.last, tokens=self._tokens))
 
-    async def _find(self, read: Sequence[Block], watched: Watched) -> list[Found]:
+    async def _find(self, read: Sequence[Block]) -> list[Found]:
         """Return the money in the blocks; native coin counts once its receipt says it moved."""
+        async with connection(self._pool) as conn:
+            watched = await payments.watched(conn, self._chain.name, recipients(read))
         calls = calls_to_check(read, watched)
         good = succeeded(read, await self._client.receipts(calls) if calls else [])
         if good is None:

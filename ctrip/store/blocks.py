@@ -64,7 +64,8 @@ async def hold(conn: Conn, chain: ChainName, *, at: BlockHash) -> bool:
 
 
 MOVE = """
-UPDATE cursors SET number = $2, hash = $3, time = $4, finalized = $5, moved_at = $6
+UPDATE cursors SET number = $2, hash = $3, time = $4, finalized = greatest(finalized, $5),
+    moved_at = $6
 WHERE chain = $1
 """
 

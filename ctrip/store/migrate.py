@@ -34,7 +34,11 @@ class Migration(Struct, frozen=True):
 def read_files(folder: Path = FOLDER) -> list[Migration]:
     """Return a folder's migrations in order; raise ConfigError if they do not count 1, 2, 3."""
     files = sorted(folder.glob("*.sql"))
-    found = [Migration(int(path.name[:4]), path.name, path.read_text()) for path in files]
+    numbers = [int(path.name[:4]) if path.name[:4].isdecimal() else 0 for path in files]
+    found = [
+        Migration(number, path.name, path.read_text())
+        for number, path in zip(numbers, files, strict=True)
+    ]
     if not found or [m.number for m in found] != list(range(1, len(found) + 1)):
         raise ConfigError(f"{folder}: migrations must be numbered 0001, 0002, … without a hole")
     return found

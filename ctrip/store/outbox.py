@@ -36,15 +36,19 @@ JOIN event ON event.id = wanted.event_id
 """
 
 
-async def append(
-    conn: Conn, events: Sequence[PaymentEvent], *, to_global: bool, now: datetime
-) -> None:
-    """Promise these events to their receivers, in the transaction that caused them."""
-    wanted = [(event.id, GLOBAL) for event in events if to_global]
-    wanted += [(event.id, PER_PAYMENT) for event in events if event.payment.webhook_url]
-    await conn.execute(
-        APPEND,
-        [event.id for event in events],
+def append_arguments(
+    events: Sequence[PaymentEvent], *, to_global: bool, now: datetime
+) -> list[object]:
+    """Return what APPEND is given."""
+    ids = [event.id for event in events]
+    wanted = [(event_id, GLOBAL) for event_id in ids if to_global]
+    wanted += [
+        (event_id, PER_PAYMENT)
+        for event_id, event in zip(ids, events, strict=True)
+        if event.payment.webhook_url
+    ]
+    return [
+        ids,
         [event.payment.id for event in events],
         [event.payment.sequence for event in events],
         [event.type for event in events],
@@ -52,7 +56,14 @@ async def append(
         now,
         [event_id for event_id, _ in wanted],
         [target for _, target in wanted],
-    )
+    ]
+
+
+async def append(
+    conn: Conn, events: Sequence[PaymentEvent], *, to_global: bool, now: datetime
+) -> None:
+    """Promise these events to their receivers, in the transaction that caused them."""
+    await conn.execute(APPEND, *append_arguments(events, to_global=to_global, now=now))
 
 
 class Claim(Struct, frozen=True, kw_only=True):
@@ -99,7 +110,7 @@ class Ended(Struct, frozen=True, kw_only=True):
 
 COMPLETE = """
 UPDATE deliveries AS d SET state = new.state, due_at = new.due_at, outcome = new.outcome,
-    claim_id = NULL, ended_at = CASE WHEN new.state = 'waiting' THEN NULL ELSE $7 END
+    claim_id = NULL, ended_at = CASE WHEN new.state = 'waiting' THEN NULL ELSE $7::timestamptz END
 FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[])
 AS new (event_id, target, claim_id, state, due_at, outcome)
 WHERE d.event_id = new.event_id AND d.target = new.target AND d.claim_id = new.claim_id

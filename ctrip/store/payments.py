@@ -34,10 +34,9 @@ ON CONFLICT (id) DO NOTHING
 """
 
 
-async def insert(conn: Conn, new: Sequence[Payment], *, wallet: str) -> None:
-    """Write payments that do not exist yet; those that do are left as they are."""
-    await conn.execute(
-        INSERT,
+def insert_arguments(new: Sequence[Payment], wallet: str) -> list[object]:
+    """Return what INSERT is given."""
+    return [
         [p.id for p in new],
         [p.chain for p in new],
         [p.chain_id for p in new],
@@ -60,7 +59,12 @@ async def insert(conn: Conn, new: Sequence[Payment], *, wallet: str) -> None:
         [p.metadata for p in new],
         [p.redirect_url for p in new],
         [p.webhook_url for p in new],
-    )
+    ]
+
+
+async def insert(conn: Conn, new: Sequence[Payment], *, wallet: str) -> None:
+    """Write payments that do not exist yet; those that do are left as they are."""
+    await conn.execute(INSERT, *insert_arguments(new, wallet))
 
 
 EXISTING = "SELECT id FROM payments WHERE id = ANY($1::uuid[])"
@@ -171,12 +175,17 @@ async def save_transfers(conn: Conn, moved: Sequence[tuple[Payment, Transfer]]) 
     )
 
 
-WATCHED = "SELECT lower(address) AS address, id FROM payments WHERE chain = $1 AND NOT closed"
+WATCHED = """
+SELECT lower(address) AS address, id FROM payments
+WHERE lower(address) = ANY($2::text[]) AND chain = $1 AND NOT closed
+"""
 
 
-async def watched(conn: Conn, chain: ChainName) -> dict[RawAddress, PaymentId]:
-    """Return every address of a chain where money may still arrive."""
-    return {row["address"]: row["id"] for row in await conn.fetch(WATCHED, chain)}
+async def watched(
+    conn: Conn, chain: ChainName, among: Sequence[RawAddress]
+) -> dict[RawAddress, PaymentId]:
+    """Return those of the addresses where a payment of this chain still waits for money."""
+    return {row["address"]: row["id"] for row in await conn.fetch(WATCHED, chain, among)}
 
 
 DEEPENED = """

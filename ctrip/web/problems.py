@@ -127,6 +127,12 @@ async def on_http_exception(_request: Request, error: Exception) -> Response:
     return answer(error.status_code, Problem(detail=detail, code=code), headers)
 
 
+async def on_broken_rule(request: Request, error: Exception) -> Response:
+    """We are wrong, and noticed. Of other faults uvicorn logs the traceback."""
+    log.error("request failed", exc_info=error)
+    return await on_fault(request, error)
+
+
 async def on_fault(_request: Request, _error: Exception) -> Response:
     """We are wrong. The log has the traceback; the caller has a sentence."""
     return answer(500, Problem(detail="Internal error", code="internal_error"))
@@ -135,7 +141,7 @@ async def on_fault(_request: Request, _error: Exception) -> Response:
 HANDLERS: Final = {
     RequestError: on_request_error,
     OutageError: on_outage,
-    InvariantError: on_fault,
+    InvariantError: on_broken_rule,
     HTTPException: on_http_exception,
     Exception: on_fault,
 }

@@ -29,6 +29,7 @@ from ctrip.web.problems import (
 BODY_SIZE_MAX: Final = 65_536  # bytes; the largest honest create, full metadata, is half of it
 BODY_SECONDS_MAX: Final = 10.0
 METADATA_COUNT_MAX: Final = 50
+FAULTS_TOLD_MAX: Final = 20  # the known fields, which come last, are all told
 
 # Postgres cannot hold U+0000 in text.
 Text = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00]*\Z")]
@@ -96,8 +97,8 @@ def faults_in(body: bytes) -> list[FieldError]:
         sent = msgspec.json.decode(body, type=dict[str, Raw])
     except ValidationError:
         return [FieldError("", "The body must be a JSON object")]
-    except RecursionError:
-        raise InvalidJson("The body is nested too deeply") from None
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        raise InvalidJson("The body is not valid JSON") from None
     known = {field.name: field for field in fields(CreatePayment)}
     faults = [FieldError(name[:80], "unknown field") for name in sent if name not in known]
     for name, field in known.items():
@@ -106,7 +107,7 @@ def faults_in(body: bytes) -> list[FieldError]:
                 faults.append(FieldError(name, "is required"))
         elif fault := fault_in(name, field.type, sent[name]):
             faults.append(FieldError(name, fault))
-    return faults or [FieldError("", "The body is not what was asked for")]
+    return faults[-FAULTS_TOLD_MAX:] or [FieldError("", "The body is not what was asked for")]
 
 
 def fault_in(name: str, kind: Any, value: Raw) -> str:

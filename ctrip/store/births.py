@@ -22,7 +22,8 @@ def together(first: str, second: str) -> str:
     """Return one statement that does both; the second's parameters follow the first's."""
     count = max(int(number) for number in PARAMETER.findall(first))
     moved = PARAMETER.sub(lambda found: f"${int(found[1]) + count}", second)
-    return f"WITH first AS ({first}), {moved.strip().removeprefix('WITH ')}"
+    keyword, _, rest = moved.strip().partition(" ")  # the second begins with a WITH of its own
+    return f"{keyword} first AS ({first}), {rest}"
 
 
 INSERT_AND_APPEND = together(payments.INSERT, outbox.APPEND)

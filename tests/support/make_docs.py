@@ -1,0 +1,115 @@
+"""Write the generated part of docs/payments.md anew: `python -m tests.support.make_docs`.
+
+The edges are those of the machine and the events those of the catalogue; only the words
+are kept here. An edge without words, or words without an edge, is a KeyError or a failing
+tests/test_docs.py, so a new edge cannot go without a sentence.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from ctrip.core.events import OF_STATUS
+from ctrip.core.machine import EDGES
+from ctrip.core.payment import Status
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "payments.md"
+BEGIN: Final = "<!-- generated from ctrip/core/machine.py by `make docs`: do not edit -->"
+END: Final = "<!-- end of the generated part -->"
+
+Edge = tuple[Status, Status]
+
+# What happened, for the arrow; and what it means, for the table.
+WORDS: Final[Mapping[Edge, tuple[str, str]]] = {
+    (Status.PENDING, Status.DETECTED): (
+        "covered",
+        "transfers in blocks cover the amount, or the shop took by hand what had come",
+    ),
+    (Status.PENDING, Status.EXPIRED): (
+        "deadline, or cancelled",
+        (
+            "`expires_at` passed, by our clock and by the chain's, and the amount was not covered; "
+            "or the shop cancelled"
+        ),
+    ),
+    (Status.DETECTED, Status.PENDING): (
+        "reorg",
+        "the chain dropped a block, and what is left does not cover the amount",
+    ),
+    (Status.DETECTED, Status.CONFIRMED): (
+        "deep enough",
+        (
+            "the block that completed the amount has `confirmations_required` confirmations, "
+            "itself included. **Ship the goods**"
+        ),
+    ),
+    (Status.CONFIRMED, Status.PAID): (
+        "processed",
+        (
+            "settlement was processed; deposits are held where they came in, so there is nothing "
+            "to process and this follows at once"
+        ),
+    ),
+    (Status.CONFIRMED, Status.FAILED): (
+        "reversed",
+        "the chain dropped a block and with it money that was confirmed",
+    ),
+    (Status.PAID, Status.SETTLED): (
+        "final",
+        "the block that completed the amount is final: no reorg will take it back",
+    ),
+    (Status.PAID, Status.FAILED): (
+        "reversed",
+        "the chain dropped a block and with it money that was confirmed, before it was final",
+    ),
+    (Status.EXPIRED, Status.DETECTED): (
+        "late, and accepted",
+        "money that came after the deadline was accepted, by the configuration or by hand",
+    ),
+    (Status.EXPIRED, Status.FAILED): (
+        "nothing came",
+        "the late window closed, and nothing is on the address",
+    ),
+}
+
+
+def edges() -> list[Edge]:
+    """Return the machine's edges in the order of the statuses."""
+    order = list(Status)
+    return [(a, b) for a in order for b in sorted(EDGES[a], key=order.index)]
+
+
+def diagram() -> Iterator[str]:
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    yield "    [*] --> pending: created"
+    for edge in edges():
+        yield f"    {edge[0]} --> {edge[1]}: {WORDS[edge][0]}"
+    for status in Status:
+        if not EDGES[status]:
+            yield f"    {status} --> [*]"
+    yield "```"
+
+
+def table() -> Iterator[str]:
+    yield "| from | to | event | because |"
+    yield "|---|---|---|---|"
+    for edge in edges():
+        event = OF_STATUS[edge[1]]
+        yield f"| `{edge[0]}` | `{edge[1]}` | `{event}` | {WORDS[edge][1]} |"
+
+
+def generated() -> str:
+    """Return the generated part, marks included."""
+    return "\n".join([BEGIN, "", *diagram(), "", *table(), "", END])
+
+
+def renew(page: str) -> str:
+    """Return a page with its generated part made anew."""
+    before, rest = page.split(BEGIN)
+    _, rest = rest.split(END)
+    return before + generated() + rest
+
+
+if __name__ == "__main__":
+    PAGE.write_text(renew(PAGE.read_text("utf-8")), "utf-8")

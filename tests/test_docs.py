@@ -1,0 +1,52 @@
+"""docs/payments.md says what the code does: the generated part is fresh, no word is missing."""
+
+import re
+from typing import Final
+
+import pytest
+
+from ctrip.core.events import EventType
+from ctrip.core.machine import EDGES
+from ctrip.core.payment import Flag, Status
+from tests.support.make_docs import BEGIN, END, PAGE, WORDS, edges, renew
+
+TEXT: Final = PAGE.read_text("utf-8")
+
+
+def section(title: str) -> str:
+    """Return one section of the page, without what is generated into it."""
+    start = TEXT.index(f"\n## {title}\n")
+    end = TEXT.find("\n## ", start + 1)
+    return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", "", TEXT[start:end], flags=re.DOTALL)
+
+
+def rows(title: str) -> list[str]:
+    """Return the first column of a section's table, without its head."""
+    return re.findall(r"^\| `([^`]+)` \|", section(title), flags=re.MULTILINE)
+
+
+def test_the_generated_part_is_fresh() -> None:
+    assert renew(TEXT) == TEXT, "run: make docs"
+
+
+def test_a_stale_part_is_noticed_and_mended() -> None:
+    stale = TEXT.replace("pending --> detected", "pending --> settled")
+    assert stale != TEXT
+    assert renew(stale) == TEXT
+
+
+def test_every_edge_has_words_and_all_words_an_edge() -> None:
+    assert set(WORDS) == set(edges()) == {(a, b) for a in EDGES for b in EDGES[a]}
+
+
+def test_every_edge_is_drawn() -> None:
+    drawn = re.findall(r"^    (\w+) --> (\w+):", TEXT, flags=re.MULTILINE)
+    assert drawn == [(str(a), str(b)) for a, b in edges()]
+
+
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [("Status", list(Status)), ("Flags", list(Flag)), ("Events", list(EventType))],
+)
+def test_every_word_of_the_contract_has_its_row(title: str, words: list[str]) -> None:
+    assert rows(title) == words

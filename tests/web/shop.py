@@ -1,0 +1,192 @@
+"""A whole site on a free port, with keys to it, and what a shop does with them."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from io import BytesIO
+from typing import Any, Final
+
+import aiohttp
+from msgspec import Struct, json
+
+from ctrip.core.chains import Chain, Token
+from ctrip.core.ids import Address, BlockNumber, ChainName
+from ctrip.flows.create import Creator
+from ctrip.flows.health import Health
+from ctrip.server import http_server
+from ctrip.settings import Network, Payments, Secret, Wallet
+from ctrip.store import accounts, blocks
+from ctrip.store.pool import Pool, connection
+from ctrip.wallet.derive import open_wallet
+from ctrip.web.auth import make_key
+from ctrip.web.site import Parts, build
+from ctrip.webhooks.guard import Guard
+from tests.support.builders import CHAIN, CHAIN_ID, CREATED, TOKEN, a_header
+from tests.support.clock import FakeClock
+
+# A published vector of BIP-39.
+WORDS: Final = "legal winner thank year wave sausage worth useful legal winner thank yellow"
+OTHER: Final = ChainName("other")
+HEAD: Final = BlockNumber(9)
+CREATE: Final = "/api/v1/payments"
+
+DISABLED: Final = Token(
+    chain=CHAIN,
+    chain_id=CHAIN_ID,
+    contract=Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"),
+    symbol="GONE",
+    decimals=18,
+    enabled=False,
+)
+ELSEWHERE: Final = Token(
+    chain=OTHER, chain_id=31338, contract=TOKEN.contract, symbol="TEST", decimals=6
+)
+CHAINS: Final = (
+    Chain(
+        name=CHAIN,
+        chain_id=CHAIN_ID,
+        confirmations=3,
+        finality_depth=64,
+        poll_interval_seconds=1,
+        tokens=(TOKEN, DISABLED),
+    ),
+    Chain(
+        name=OTHER,
+        chain_id=31338,
+        confirmations=12,
+        finality_depth=64,
+        poll_interval_seconds=1,
+        coin="OTH",
+        explorer="https://explorer.example",
+        tokens=(ELSEWHERE,),
+    ),
+)
+
+
+class Answer(Struct, frozen=True):
+    """What came back."""
+
+    status: int
+    headers: Any  # any case
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.decode(self.body)
+
+
+class Shop:
+    """The site, and a caller of it. Without `key` a call bears the one that may read and write."""
+
+    def __init__(self, url: str, port: int, parts: Parts, clock: FakeClock) -> None:
+        self.url = url
+        self.port = port
+        self.parts = parts
+        self.pool = parts.pool
+        self.clock = clock
+        self.health = parts.health
+        self.key = ""
+        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
+
+    async def issue(self, *scopes: str, revoked: bool = False) -> str:
+        """Make an API key."""
+        now = self.clock.now()
+        text, record, digest = make_key("test", frozenset(scopes), now)
+        async with connection(self.pool) as conn:
+            await accounts.add(conn, record, digest)
+            if revoked:
+                await accounts.revoke(conn, record.id, now=now)
+        return text
+
+    async def call(
+        self, method: str, path: str, *, headers: dict[str, str] | None = None, data: Any = None
+    ) -> Answer:
+        """Call a path; `headers` replace the key's, all of them."""
+        given = {"authorization": f"Bearer {self.key}"} if headers is None else headers
+        if isinstance(data, bytes):
+            data = BytesIO(data)  # aiohttp warns of large bodies in one piece
+        async with self._http.request(
+            method, self.url + path, headers=given, data=data, allow_redirects=False
+        ) as answer:
+            return Answer(answer.status, answer.headers, await answer.read())
+
+    async def get(self, path: str) -> Answer:
+        """Read a path."""
+        return await self.call("GET", path)
+
+    async def post(self, data: Any, **headers: str) -> Answer:
+        """Ask for a payment with this body, JSON unless the headers say otherwise."""
+        given = {
+            "authorization": f"Bearer {self.key}",
+            "content-type": "application/json",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        return await self.call("POST", CREATE, headers=given, data=data)
+
+    async def create(self, **asked: Any) -> Any:
+        """Create a payment of 1 wei unless told otherwise, and return the answer."""
+        answer = await self.post(json.encode({"chain": CHAIN, "amount": 1} | asked))
+        assert answer.status == 201, answer.body
+        return answer.json
+
+    async def written(self) -> dict[str, int]:
+        """Return how much the database holds of what a create writes."""
+        async with connection(self.pool) as conn:
+            counts = {
+                table: await conn.fetchval(f"SELECT count(*) FROM {table}")
+                for table in ("payments", "events", "deliveries", "transfers")
+            }
+            counts["next_index"] = await conn.fetchval(
+                "SELECT sum(next_index)::bigint FROM wallets"
+            )
+        return counts
+
+    async def close(self) -> None:
+        await self._http.close()
+
+
+@asynccontextmanager
+async def open_shop(
+    pool: Pool, *, auth_is_off: bool = False, watched: Iterable[ChainName] = (CHAIN, OTHER)
+) -> AsyncIterator[Shop]:
+    """Serve the site until the end of the block."""
+    clock = FakeClock(CREATED)
+    health = Health(clock, (CHAIN, OTHER))
+    async with connection(pool) as conn:
+        for name in watched:
+            await blocks.start(conn, name, a_header(HEAD), finalized=HEAD, now=CREATED)
+    creator = Creator(
+        [Network(chain=chain, rpc_urls=()) for chain in CHAINS],
+        Payments(),
+        open_wallet(Wallet(mnemonic=Secret(WORDS)), chain_ids=[CHAIN_ID]),
+        pool,
+        clock,
+        Guard(),
+        asyncio.Event(),
+        to_global=True,
+    )
+    parts = Parts(
+        pool=pool,
+        clock=clock,
+        creator=creator,
+        health=health,
+        chains=CHAINS,
+        tokens=(TOKEN, DISABLED, ELSEWHERE),
+        auth_is_off=auth_is_off,
+    )
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+        # asyncio, unlike uvloop, does not do it for sockets that name no protocol.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        port = listener.getsockname()[1]
+        server = http_server(build(parts))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        shop = Shop(f"http://127.0.0.1:{port}", port, parts, clock)
+        try:
+            if not auth_is_off:
+                shop.key = await shop.issue("read", "write")
+            yield shop
+        finally:
+            await shop.close()
+            server.should_exit = True
+            await serving

@@ -117,15 +117,21 @@ def absorb(payment: Payment, change: Change) -> Payment:
 
 
 def see(payment: Payment, transfer: Transfer) -> Payment:
-    """Record a transfer, or the new place of one that was mined again."""
+    """Record a transfer, or the new place of one that was mined again.
+
+    A chain was read where new money was seen. Not so for money that only moved: other money
+    that moved with it may still be known at its old place, and must not get deeper there.
+    """
+    head = max(payment.head, transfer.block_number)
     for known in payment.transfers:
         if known.key == transfer.key:
             if known == transfer:
                 return payment
             if is_final(payment, known):
                 raise InvariantError(f"payment {payment.id}: a final transfer changed its block")
+            if not known.orphaned:
+                head = payment.head
     others = tuple(t for t in payment.transfers if t.key != transfer.key)
-    head = max(payment.head, transfer.block_number)  # a chain was read where money was seen
     return replace(payment, transfers=(*others, transfer), head=head)
 
 

@@ -198,14 +198,18 @@ class Watcher:
         """Return what went with the blocks above a fork and was not found again, and the finds.
 
         After a reorg the chain first falls back to the fork, so that no transfer in a new
-        block is confirmed by the dropped ones.
+        block is confirmed by the dropped ones; and what only moved comes before what is new,
+        so that nothing is still known at an old place when the chain is said to go on.
         """
         fallen = [HeadMoved(above, cursor.finalized)] if above < cursor.number else []
         changes: dict[PaymentId, list[Change]] = defaultdict(lambda: [*fallen])
         again = {item.transfer.key for item in found}
+        moved = set()
         for payment_id, key, block_hash in await payments.above(conn, self._chain.name, above):
-            if key not in again:
+            if key in again:
+                moved.add(key)
+            else:
                 changes[payment_id].append(TransferLost(key, block_hash))
-        for item in found:
+        for item in sorted(found, key=lambda item: item.transfer.key not in moved):
             changes[item.payment_id].append(TransferSeen(item.transfer))
         return changes

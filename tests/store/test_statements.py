@@ -1,0 +1,136 @@
+"""Every statement against the migrated schema: it is valid, and the hot ones use their index."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from ctrip import store
+from ctrip.core.events import EventType
+from ctrip.core.payment import Flag, Status
+from ctrip.dev.postgres import Cluster
+from ctrip.store.pool import Conn
+
+MODULES = [
+    importlib.import_module(f"ctrip.store.{m.name}") for m in pkgutil.iter_modules(store.__path__)
+]
+STATEMENTS = {
+    f"{module.__name__.rpartition('.')[2]}.{name}": text
+    for module in MODULES
+    for name, text in vars(module).items()
+    if name.isupper() and isinstance(text, str) and " " in text
+}
+WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)")
+SAYS_NOTHING = {"migrate.WAIT"}  # Postgres prepares no SET
+
+# Each hot statement, and the index that must carry it however large the table gets.
+HOT = {
+    "accounts.FIND": "api_keys_digest_key",
+    "blocks.KNOWN": "blocks_pkey",
+    "outbox.BACKLOG": "deliveries_due",
+    "outbox.CLAIM": "deliveries_due",
+    "payments.ABOVE": "transfers_block",
+    "payments.DEEPENED": "payments_under_way",
+    "payments.DUE": "payments_pending",
+    "payments.GET": "payments_pkey",
+    "payments.TRANSFERS": "transfers_payment",
+    "payments.WATCHED": "payments_address",
+}
+
+FILL = """
+INSERT INTO payments (id, chain, chain_id, asset, currency, decimals, address, wallet,
+    derivation_index, amount, confirmations_required, accepts_late, created_at, expires_at,
+    watched_until, metadata, sequence)
+SELECT gen_random_uuid(), 'anvil', 31337, 'native', 'ETH', 18, '0x' || lpad(to_hex(n), 40, '0'),
+    'w', n, 1, 1, false, now(), now() + interval '1 hour', now() + interval '1 day', '{}', 1
+FROM generate_series(1, 5000) AS n;
+ANALYZE payments;
+"""
+
+
+@pytest.fixture(scope="module")
+async def schema(cluster: Cluster, template: str) -> AsyncIterator[Conn]:
+    """One connection for all statements, none of which is run; it knows a large table."""
+    conn = await asyncpg.connect(cluster.create("statements", template=template))
+    await conn.execute(FILL)
+    yield conn
+    await conn.close()
+    cluster.drop("statements")
+
+
+@pytest.mark.parametrize("name", sorted(STATEMENTS.keys() - SAYS_NOTHING))
+async def test_a_statement_is_valid(schema: Conn, name: str) -> None:
+    await schema.prepare(STATEMENTS[name])
+
+
+def test_the_statements_were_found() -> None:
+    assert len(STATEMENTS) > 35
+    assert {"payments.LOCK", "outbox.APPEND", "wallets.RESERVE"} <= STATEMENTS.keys()
+
+
+@pytest.mark.parametrize("name", sorted(HOT))
+async def test_a_hot_statement_uses_its_index(schema: Conn, name: str) -> None:
+    prepared = await schema.prepare(STATEMENTS[name])
+    nothing = ", ".join(f"NULL::{p.schema}.{p.name}" for p in prepared.get_parameters())
+    await schema.execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")
+    types = ", ".join(spelt(p) for p in prepared.get_parameters())
+    await schema.execute(f"PREPARE hot ({types}) AS {STATEMENTS[name]}")
+    try:
+        plan = await schema.fetch(f"EXPLAIN EXECUTE hot ({nothing.replace('pg_catalog.', '')})")
+    finally:
+        await schema.execute("DEALLOCATE hot")
+    text = "\n".join(row[0] for row in plan)
+    assert HOT[name] in text, text
+    assert "Seq Scan" not in text.replace("Seq Scan on cursors", ""), text
+
+
+def spelt(parameter: Any) -> str:
+    return f"{parameter.schema}.{parameter.name}".replace("pg_catalog.", "")
+
+
+def test_each_table_has_one_writer() -> None:
+    writers: dict[str, set[str]] = {}
+    for name, text in STATEMENTS.items():
+        for table in WRITES.findall(re.sub(r"FOR UPDATE|DO UPDATE", "", text)):
+            writers.setdefault(table, set()).add(name.partition(".")[0])
+    # births joins the texts of two owners into one statement and adds none of its own.
+    assert writers == {
+        "api_keys": {"accounts"},
+        "blocks": {"blocks"},
+        "cursors": {"blocks"},
+        "deliveries": {"outbox", "births"},
+        "events": {"outbox", "births"},
+        "migrations": {"migrate"},
+        "payments": {"payments", "births"},
+        "tokens": {"tokens"},
+        "transfers": {"payments"},
+        "wallets": {"wallets"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("constraint", "words"),
+    [("payments_status", Status), ("payments_flags", Flag)],
+)
+async def test_a_check_lists_what_the_enum_lists(
+    conn: Conn, constraint: str, words: type[Status] | type[Flag]
+) -> None:
+    text = await conn.fetchval(
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = $1", constraint
+    )
+    said = set(re.findall(r"[a-z_]{4,}", re.sub(r"::\w+|status|flags|text", "", text)))
+    assert said == {word.value for word in words}
+
+
+async def test_amounts_hold_a_whole_evm_word(conn: Conn) -> None:
+    scale = await conn.fetch(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE data_type = 'numeric'"
+        " AND table_schema = 'public' AND (numeric_precision, numeric_scale) <> (78, 0)"
+    )
+    assert not scale
+    assert await conn.fetchval("SELECT $1::numeric(78, 0)", 2**256 - 1) == 2**256 - 1
+    assert all(len(kind.value) < 64 for kind in EventType)

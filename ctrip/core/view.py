@@ -9,7 +9,7 @@ at 2^53.
 from datetime import datetime
 from typing import Final
 
-from msgspec import Raw, Struct, json
+from msgspec import Struct, json
 
 from ctrip.core.events import EventType, PaymentEvent
 from ctrip.core.ids import Address, Asset, BlockHash, EventId, RawAddress, TxHash
@@ -25,7 +25,7 @@ class TransferView(Struct, frozen=True, kw_only=True, rename={"sender": "from"})
     tx_hash: TxHash
     asset: Asset  # "native" or the token's contract
     sender: RawAddress
-    amount: Raw
+    amount: int
     block_number: int
     block_hash: BlockHash
     block_time: datetime
@@ -46,9 +46,9 @@ class PaymentView(Struct, frozen=True, kw_only=True):
     token_id: str | None
     currency: str
     address: Address
-    amount: Raw
+    amount: int
     amount_decimal: str
-    amount_received: Raw
+    amount_received: int
     confirmations: int
     confirmations_required: int
     detected_in_block: int | None
@@ -86,9 +86,9 @@ def show(payment: Payment) -> PaymentView:
         token_id=None if payment.token_id is None else str(payment.token_id),
         currency=payment.currency,
         address=payment.address,
-        amount=number(payment.amount),
+        amount=payment.amount,
         amount_decimal=in_coins(payment.amount, payment.decimals),
-        amount_received=number(payment.amount_received),
+        amount_received=payment.amount_received,
         confirmations=payment.confirmations,
         confirmations_required=payment.confirmations_required,
         detected_in_block=payment.detected_in_block,
@@ -123,7 +123,7 @@ def show_transfer(transfer: Transfer, *, head: int, counted: bool) -> TransferVi
         tx_hash=transfer.key.tx_hash,
         asset=transfer.key.asset,
         sender=transfer.sender,
-        amount=number(transfer.amount),
+        amount=transfer.amount,
         block_number=transfer.block_number,
         block_hash=transfer.block_hash,
         block_time=transfer.block_time,
@@ -132,11 +132,6 @@ def show_transfer(transfer: Transfer, *, head: int, counted: bool) -> TransferVi
         counted=counted,
         orphaned=transfer.orphaned,
     )
-
-
-def number(value: int) -> Raw:
-    """Return a JSON integer of any length; msgspec writes ints of up to 64 bits only."""
-    return Raw(str(value).encode())
 
 
 def payment_body(payment: Payment) -> bytes:

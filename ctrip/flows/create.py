@@ -129,6 +129,7 @@ class Creator:
         self._waiting[payment.id] = mine
         async with self._writing:
             while payment.id in self._waiting:
+                await asyncio.sleep(0)  # requests that have arrived already join the batch
                 await self._write_batch()
         return await mine.written
 

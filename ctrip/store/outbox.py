@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from msgspec import Struct, convert
+from msgspec import Struct, convert, json
 
 from ctrip.core.events import PaymentEvent
 from ctrip.core.ids import EventId, PaymentId
@@ -20,43 +20,50 @@ from ctrip.store.pool import Conn
 GLOBAL: Final = "global"  # the receiver of the configuration
 PER_PAYMENT: Final = "payment"  # the payment's own webhook_url
 
+# The body travels as text inside JSON and is stored as the bytes that it was: UTF-8.
 APPEND = """
-WITH event AS (
+WITH new AS MATERIALIZED (
+    SELECT * FROM json_to_recordset($1::json) AS row (
+        id text, payment_id uuid, sequence int, type text, body text, targets text[])
+), event AS (
     INSERT INTO events (id, payment_id, sequence, type, body, created_at)
-    SELECT id, payment_id, sequence, type, body, $6
-    FROM unnest($1::text[], $2::uuid[], $3::int[], $4::text[], $5::bytea[])
-    AS new (id, payment_id, sequence, type, body)
+    SELECT id, payment_id, sequence, type, convert_to(body, 'UTF8'), $2 FROM new
     ON CONFLICT (id) DO NOTHING
     RETURNING id
 )
 INSERT INTO deliveries (event_id, target, due_at)
-SELECT event.id, wanted.target, $6
-FROM unnest($7::text[], $8::text[]) AS wanted (event_id, target)
-JOIN event ON event.id = wanted.event_id
+SELECT id, unnest(targets), $2 FROM new JOIN event USING (id)
 """
+
+
+class Row(Struct, frozen=True):
+    """An event as APPEND reads it."""
+
+    id: EventId
+    payment_id: PaymentId
+    sequence: int
+    type: str
+    body: str
+    targets: list[str]
 
 
 def append_arguments(
     events: Sequence[PaymentEvent], *, to_global: bool, now: datetime
 ) -> list[object]:
     """Return what APPEND is given."""
-    ids = [event.id for event in events]
-    wanted = [(event_id, GLOBAL) for event_id in ids if to_global]
-    wanted += [
-        (event_id, PER_PAYMENT)
-        for event_id, event in zip(ids, events, strict=True)
-        if event.payment.webhook_url
+    everyone = [GLOBAL] if to_global else []
+    rows = [
+        Row(
+            event.id,
+            event.payment.id,
+            event.payment.sequence,
+            event.type,
+            event_body(event, now).decode(),
+            [*everyone, PER_PAYMENT] if event.payment.webhook_url else everyone,
+        )
+        for event in events
     ]
-    return [
-        ids,
-        [event.payment.id for event in events],
-        [event.payment.sequence for event in events],
-        [event.type for event in events],
-        [event_body(event, now) for event in events],
-        now,
-        [event_id for event_id, _ in wanted],
-        [target for _, target in wanted],
-    ]
+    return [json.encode(rows).decode(), now]
 
 
 async def append(

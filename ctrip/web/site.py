@@ -10,7 +10,6 @@ from uuid import uuid4
 
 from msgspec import Struct
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,11 +24,12 @@ from ctrip.web.health import HealthPages
 from ctrip.web.payments import PaymentPages
 from ctrip.web.problems import HANDLERS
 
-HEADERS: Final = {
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-}
+# On every answer; no page sets one of them itself.
+HEADERS: Final = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -82,10 +82,8 @@ class Manners:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = uuid4().hex
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                request_id = (b"x-request-id", uuid4().hex.encode())
+                message["headers"] = [*message["headers"], *HEADERS, request_id]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Raw, Struct, ValidationError
 from msgspec.structs import fields
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from ctrip.core.ids import ChainName, TokenId
 from ctrip.core.money import BadAmount, parse_amount
@@ -158,15 +158,23 @@ async def read_body(request: Request) -> bytes:
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared[:20]) > BODY_SIZE_MAX:
         raise BodyTooLarge(f"The body may have at most {BODY_SIZE_MAX} bytes")
-    body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS_MAX):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > BODY_SIZE_MAX:
-                    raise BodyTooLarge(f"The body may have at most {BODY_SIZE_MAX} bytes")
+            return await gather(request)
     except TimeoutError:
         raise BodyTooSlow(f"The body must arrive within {BODY_SECONDS_MAX:.0f} s") from None
-    except ClientDisconnect:
-        raise InvalidJson("The body ended early") from None
-    return bytes(body)
+
+
+async def gather(request: Request) -> bytes:
+    """Put a body's pieces together; most come in one."""
+    body = b""
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidJson("The body ended early")
+        body += message.get("body", b"")
+        if len(body) > BODY_SIZE_MAX:
+            raise BodyTooLarge(f"The body may have at most {BODY_SIZE_MAX} bytes")
+        more = message.get("more_body", False)
+    return body

@@ -9,6 +9,7 @@ import asyncio
 import gc
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
@@ -42,6 +43,7 @@ from ctrip.webhooks.guard import Guard
 DELIVERY_LANES: Final = 4
 DELIVERY_POLL_SECONDS: Final = 1.0  # the guarantee; news comes by nudge
 EXPIRY_POLL_SECONDS: Final = 1.0
+RECURSION_MAX: Final = 1_000  # calls; Python's own default
 GARBAGE_MIN: Final = (
     20_000  # objects between looks for cycles; 700, the default, is 3 % of a create
 )
@@ -83,6 +85,8 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = 
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(listen(settings.server))
         gateway = await assemble(settings, stack)
+        # Decoders recurse on the C stack up to this limit; a library that is imported may raise it.
+        sys.setrecursionlimit(RECURSION_MAX)
         gc.freeze()  # what was built lives as long as we do; requests leave few cycles behind
         gc.set_threshold(GARBAGE_MIN)
         stack.push_async_callback(end, start(gateway))

@@ -9,8 +9,6 @@ import typer
 from ctrip.dev import run as running
 from ctrip.dev.pay import pay as pay_payment
 
-FOLDER = Path(".ctrip")
-
 dev = typer.Typer(help="A gateway with its own Postgres and chain, to develop against.")
 
 FolderOption = Annotated[Path, typer.Option(help="Where the data is kept.")]
@@ -22,7 +20,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Of the API; 0 takes any free one.")] = 8080,
     chain_port: Annotated[int, typer.Option(help="Of the chain; 0 takes any free one.")] = 8545,
     webhook_url: Annotated[str, typer.Option(help="Your receiver, on loopback too.")] = "",
-    folder: FolderOption = FOLDER,
+    folder: FolderOption = running.FOLDER,
     fresh: Annotated[  # noqa: FBT002  a flag of the command line
         bool, typer.Option("--fresh", help="Forget all payments and the chain first.")
     ] = False,
@@ -40,13 +38,13 @@ def pay(
     payment_id: Annotated[str, typer.Argument(help="Of a payment of the dev gateway.")],
     amount: Annotated[str, typer.Option(help="Base units; else what is missing.")] = "",
     token: Annotated[str, typer.Option(help="A token's contract; else what was asked for.")] = "",
-    folder: FolderOption = FOLDER,
+    folder: FolderOption = running.FOLDER,
 ) -> None:
     """Pay a payment of the dev gateway, for real, on its chain."""
     typer.echo(asyncio.run(pay_payment(folder, payment_id, amount=amount, token=token)))
 
 
 @dev.command()
-def db(folder: FolderOption = FOLDER) -> None:
+def db(folder: FolderOption = running.FOLDER) -> None:
     """Start the embedded Postgres alone, print its URL, and stop it with Ctrl-C."""
     running.run_database(folder)

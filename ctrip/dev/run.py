@@ -42,6 +42,7 @@ from ctrip.store.migrate import migrate, read_files
 from ctrip.store.pool import Pool, connect, connection
 from ctrip.web.auth import digest_of, make_key
 
+FOLDER: Final = Path(".ctrip")
 DATABASE: Final = "ctrip"
 CHAIN: Final = ChainName("anvil")
 # A published test vector of BIP-39. Not the one of anvil's own accounts: the account that
@@ -239,6 +240,7 @@ def write_card(folder: Path, card: Card) -> None:
 
 def greeting(card: Card, folder: Path) -> str:
     """Return what a newcomer reads first."""
+    there = "" if folder == FOLDER else f" --folder {folder}"
     ask = f'{{"chain": "{card.chain}", "amount": "1000000000000000000"}}'
     return f"""
 ctrip serves at {card.url}
@@ -256,5 +258,5 @@ Create a payment of one ether:
 
 Pay it, with the id of the answer:
 
-  .venv/bin/ctrip dev pay <id>
+  .venv/bin/ctrip dev pay <id>{there}
 """

@@ -52,7 +52,10 @@ class Sender:
                 claim_id=claim_id,
             )
         try:
-            await asyncio.gather(*(self._send(claim) for claim in claims))
+            sends = [self._send(claim) for claim in claims]
+            for ended in await asyncio.gather(*sends, return_exceptions=True):
+                if isinstance(ended, BaseException):
+                    raise ended  # once the others are done: none goes on unwatched
         except asyncio.CancelledError:
             async with connection(self._pool) as conn:
                 await outbox.release(conn, claim_id, now=self._clock.now())

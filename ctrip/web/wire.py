@@ -5,6 +5,7 @@ apart, so that all faults are reported at once.
 """
 
 import asyncio
+import re
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -29,6 +30,11 @@ from ctrip.web.problems import (
 BODY_SIZE_MAX: Final = 65_536  # bytes; the largest honest create, full metadata, is half of it
 BODY_SECONDS_MAX: Final = 10.0
 METADATA_COUNT_MAX: Final = 50
+# The decoder recurses on the C stack, guarded only by Python's recursion limit, which any
+# library may raise: a deep body then ends the process. Nothing honest is deeper than two.
+DEPTH_MAX: Final = 32
+
+STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 FAULTS_TOLD_MAX: Final = 20  # the known fields, which come last, are all told
 
 # Postgres cannot hold U+0000 in text.
@@ -57,6 +63,8 @@ DECODER: Final = msgspec.json.Decoder(CreatePayment)
 
 def parse_create(body: bytes) -> Order:
     """Turn a body into an order, or say everything that is wrong with it."""
+    if depth_of(body) > DEPTH_MAX:
+        raise InvalidJson(f"The JSON may be nested at most {DEPTH_MAX} levels deep")
     try:
         asked = DECODER.decode(body)
         amount = parse_amount(number_in(asked.amount))
@@ -80,6 +88,20 @@ def parse_create(body: bytes) -> Order:
         redirect_url=asked.redirect_url,
         webhook_url=asked.webhook_url,
     )
+
+
+def depth_of(body: bytes) -> int:
+    """Return how deep the brackets of a JSON text nest, those inside of strings left out."""
+    if body.count(b"[") + body.count(b"{") <= DEPTH_MAX:
+        return 0  # as nearly always: it cannot be too deep
+    depth = deepest = 0
+    for mark in STRING.sub(b"", body):
+        if mark in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif mark in b"]}":
+            depth -= 1
+    return deepest
 
 
 def number_in(raw: Raw) -> object:

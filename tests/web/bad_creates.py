@@ -217,7 +217,7 @@ BODIES: Final = (
     ),
     said("surrogate_in_amount", rb'{"chain":"anvil","amount":"\ud800"}', "invalid_json"),
     said("surrogate_unknown", rb'{"chain":1,"amount":1,"foo":"\ud800"}', "invalid_json", "JSON"),
-    said("deep", b"[" * 30_000 + b"]" * 30_000, "invalid_request", "object"),
+    said("deep", b"[" * 30_000 + b"]" * 30_000, "invalid_json", "nested"),
     said("deep_amount", b'{"chain":"anvil","amount":' + b"[" * 60_000, "invalid_json", "JSON"),
     said("deep_unknown", b'{"chain":"anvil","foo":' + b'{"a":' * 12_000, "invalid_json", "JSON"),
     said(

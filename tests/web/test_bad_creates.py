@@ -1,5 +1,6 @@
 """A wrong create is told why, in words and by a code, and leaves nothing behind."""
 
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -97,3 +98,16 @@ async def test_a_refusal_does_not_grow_with_what_was_refused(shop: Shop) -> None
     answer = await shop.post(body)
     assert answer.status == 400
     assert len(answer.body) < 10_000
+
+
+@pytest.mark.usefixtures("unmoved")
+async def test_deep_json_does_not_end_the_process_that_a_library_let_recurse(shop: Shop) -> None:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)  # as py_ecc does when it is imported
+    try:
+        body = b'{"chain":"anvil","amount":' + b"[" * 60_000
+        answer = await send(shop, Bad(name="deepest", body=body))
+    finally:
+        sys.setrecursionlimit(before)
+    assert answer.status == 400
+    assert "nested" in answer.json["detail"]

@@ -2,7 +2,7 @@
 
 Order of the end: the listener closes and requests under way finish; watchers and
 deadlines stop between or within transactions, which then never happened; deliveries on
-the wire give their claims back; the pool closes last. All of it within SHUTDOWN_SECONDS.
+the wire give their claims back; the pool closes last. All of it within five seconds.
 """
 
 import asyncio

@@ -128,8 +128,8 @@ class Creator:
         mine = Waiting(payment, asyncio.get_running_loop().create_future())
         self._waiting[payment.id] = mine
         async with self._writing:
-            while payment.id in self._waiting:
-                await asyncio.sleep(0)  # requests that have arrived already join the batch
+            await asyncio.sleep(0)  # requests that have arrived already join the batch
+            while payment.id in self._waiting:  # or the other writer took it meanwhile
                 await self._write_batch()
         return await mine.written
 

@@ -15,7 +15,7 @@ from ctrip.core.payment import Payment, Transfer, TransferKey
 from ctrip.store.pool import Conn
 
 # One JSON text instead of an array a column: asyncpg encodes arrays element by element in
-# Python, which cost more than all the rest of a create.
+# Python, which was a good part of what a create costs.
 INSERT = """
 INSERT INTO payments (
     id, chain, chain_id, token_id, contract, asset, currency, decimals, address, wallet,

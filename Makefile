@@ -55,8 +55,8 @@ setup: .venv/.anvil-$(ANVIL_VERSION)
 endif
 setup: .venv/.ctrip ## make the environment in .venv, and nothing else
 
-contracts: .venv/.solc-$(SOLC_VERSION) ## compile the test token anew
-	@NODE_PATH=.venv/solc/node_modules node ctrip/dev/contracts/build.js
+contracts: .venv/.solc-$(SOLC_VERSION) ## compile the test contracts anew
+	@NODE_PATH=.venv/solc/node_modules node ctrip/dev/contracts/build.js ctrip/dev/contracts tests/support/contracts
 
 lock: .venv/.pip-tools-$(PIP_TOOLS_VERSION) ## resolve requirements/*.lock anew (ARGS=--upgrade for newer)
 	@echo "Resolving; this takes minutes."

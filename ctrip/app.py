@@ -1,4 +1,4 @@
-"""The composition root: builds every part, owns every task, and ends them in order.
+"""The composition root's other half: runs what assembly.py built, and ends it in order.
 
 Order of the end: the listener closes and requests under way finish; watchers and
 deadlines stop between or within transactions, which then never happened; deliveries on
@@ -15,34 +15,29 @@ from contextlib import AsyncExitStack
 from typing import Any, Final
 
 import uvloop
-from msgspec import Struct
 
 from ctrip import logs
-from ctrip.chain.client import ChainClient
-from ctrip.chain.rpc import RpcChain
-from ctrip.clock import Clock, SystemClock
-from ctrip.core.chains import Token
-from ctrip.core.ids import ChainName
-from ctrip.flows.create import Creator
+from ctrip.assembly import Gateway, assemble, creator_of, secrets_of
+from ctrip.flows.audit import AUDIT_SECONDS, Auditor
 from ctrip.flows.deliver import Sender
 from ctrip.flows.expire import Expirer
-from ctrip.flows.health import Health
+from ctrip.flows.probe import PROBE_SECONDS, Probe
+from ctrip.flows.reread import REREAD_SECONDS, Rereader
+from ctrip.flows.rescan import Rescanner
 from ctrip.flows.supervise import every
+from ctrip.flows.vouch import Voucher
 from ctrip.flows.watch import Watcher
 from ctrip.server import http_server, listen, url_of
-from ctrip.settings import Network, Secret, Settings
-from ctrip.store import pool as store
-from ctrip.store import tokens
-from ctrip.store.migrate import migrate, read_files
-from ctrip.store.pool import Pool, connection
-from ctrip.wallet.derive import Wallet, open_wallet
+from ctrip.settings import Settings
 from ctrip.web.site import Parts, build
-from ctrip.webhooks.client import WebhookClient
-from ctrip.webhooks.guard import Guard
+
+RunOnce = Callable[[], Awaitable[bool]]
 
 DELIVERY_LANES: Final = 4
 DELIVERY_POLL_SECONDS: Final = 1.0  # the guarantee; news comes by nudge
 EXPIRY_POLL_SECONDS: Final = 1.0
+RESCAN_POLL_SECONDS: Final = 1.0  # asks Postgres only, unless there is a gap
+VOUCH_SECONDS: Final = 1.0  # asks Postgres only, unless a large amount waits
 RECURSION_MAX: Final = 1_000  # calls; Python's own default
 GARBAGE_MIN: Final = (
     20_000  # objects between looks for cycles; 700, the default, is 3 % of a create
@@ -50,21 +45,6 @@ GARBAGE_MIN: Final = (
 TASK_SECONDS_LEFT: Final = 2.0
 
 log = logs.get("ctrip.app")
-
-
-class Gateway(Struct, frozen=True, kw_only=True):
-    """Everything that lives as long as the process."""
-
-    settings: Settings
-    pool: Pool
-    wallet: Wallet
-    webhooks: WebhookClient
-    guard: Guard
-    clients: Mapping[ChainName, ChainClient]
-    tokens: Sequence[Token]
-    clock: Clock
-    health: Health
-    news: asyncio.Event  # something new is in the outbox
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -94,89 +74,11 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = 
     log.info("stopped")
 
 
-def secrets_of(settings: Settings) -> list[Secret]:
-    """Return everything that no log line may show."""
-    endpoints = [url for network in settings.networks for url in network.rpc_urls]
-    wallet = settings.wallet
-    return [
-        settings.database.url,
-        settings.webhooks.secret,
-        wallet.mnemonic,
-        wallet.xpub,
-        *endpoints,
-    ]
-
-
-async def assemble(settings: Settings, stack: AsyncExitStack) -> Gateway:
-    """Build the parts; `stack` takes them down, the last one first."""
-    chain_ids = [network.chain.chain_id for network in settings.networks]
-    wallet = open_wallet(settings.wallet, chain_ids=chain_ids)
-    clock = SystemClock()
-    pool = await store.connect(settings.database.url, size_max=settings.database.pool_size_max)
-    stack.push_async_callback(close, pool)
-    guard = Guard(settings.webhooks.allow_cidrs)
-    webhooks = WebhookClient(guard, timeout_seconds=settings.webhooks.timeout_seconds)
-    stack.push_async_callback(webhooks.close)
-    clients = {network.chain.name: client_of(network) for network in settings.networks}
-    for client in clients.values():
-        stack.push_async_callback(client.close)
-    return Gateway(
-        settings=settings,
-        pool=pool,
-        wallet=wallet,
-        webhooks=webhooks,
-        guard=guard,
-        clients=clients,
-        tokens=await prepare(pool, settings.networks),
-        clock=clock,
-        health=Health(clock, tuple(clients)),
-        news=asyncio.Event(),
-    )
-
-
-def client_of(network: Network) -> ChainClient:
-    """Return a client for a network's endpoints."""
-    chain = network.chain
-    return RpcChain(
-        chain.name,
-        network.rpc_urls,
-        chain_id=chain.chain_id,
-        finality_depth=chain.finality_depth,
-    )
-
-
-async def prepare(pool: Pool, networks: Sequence[Network]) -> list[Token]:
-    """Bring schema and token list up to date; return the tokens of the networks served."""
-    async with connection(pool) as conn:
-        for name in await migrate(conn, read_files()):
-            log.info("migrated", file=name)
-        await tokens.sync(conn, [token for n in networks for token in n.chain.tokens])
-        served = {network.chain.name for network in networks}
-        return [token for token in await tokens.all_known(conn) if token.chain in served]
-
-
-async def close(pool: Pool) -> None:
-    """Close a pool, by force if its connections do not come back."""
-    try:
-        async with asyncio.timeout(TASK_SECONDS_LEFT):
-            await pool.close()
-    except TimeoutError:
-        pool.terminate()
-
-
 def start(gateway: Gateway) -> list[asyncio.Task[None]]:
     """Start every duty as a task of its own, so that none can stop another."""
     tasks = []
-    to_global = bool(gateway.settings.webhooks.url)
-    common = (gateway.pool, gateway.clock)
-    for network in gateway.settings.networks:
-        chain, client = network.chain, gateway.clients[network.chain.name]
-        watcher = Watcher(chain, client, *common, gateway.health, gateway.news, to_global=to_global)
-        expirer = Expirer(chain.name, *common, gateway.news, to_global=to_global)
-        tasks += [
-            duty(gateway, f"watch {chain.name}", watcher.run_once, chain.poll_interval_seconds),
-            duty(gateway, f"expire {chain.name}", expirer.run_once, EXPIRY_POLL_SECONDS),
-        ]
+    for watcher in gateway.watchers.values():
+        tasks += watch(gateway, watcher)
     for number in range(DELIVERY_LANES):
         sender = Sender(gateway.pool, gateway.webhooks, gateway.settings.webhooks, gateway.clock)
         name = f"deliver {number}"
@@ -186,11 +88,34 @@ def start(gateway: Gateway) -> list[asyncio.Task[None]]:
     return tasks
 
 
+def watch(gateway: Gateway, watcher: Watcher) -> list[asyncio.Task[None]]:
+    """Start the duties of one chain."""
+    chain, to_global = watcher.chain, bool(gateway.settings.webhooks.url)
+    look, wake = watcher.pause_seconds, watcher.wake
+    common = (gateway.pool, gateway.clock, gateway.news)
+    seeing = (chain, gateway.clients[chain.name], *common)
+    duties: Mapping[str, tuple[RunOnce, float]] = {
+        "expire": (Expirer(chain.name, *common, to_global=to_global).run_once, EXPIRY_POLL_SECONDS),
+        "vouch": (Voucher(*seeing, to_global=to_global).run_once, VOUCH_SECONDS),
+        "probe": (Probe(*seeing, to_global=to_global).run_once, PROBE_SECONDS),
+        "rescan": (Rescanner(*seeing, to_global=to_global).run_once, RESCAN_POLL_SECONDS),
+        "reread": (Rereader(*seeing, to_global=to_global).run_once, REREAD_SECONDS),
+        "audit": (Auditor(*seeing, to_global=to_global).run_once, AUDIT_SECONDS),
+    }
+    return [
+        duty(gateway, f"watch {chain.name}", watcher.run_once, look, nudge=wake),
+        *(
+            duty(gateway, f"{verb} {chain.name}", run_once, seconds)
+            for verb, (run_once, seconds) in duties.items()
+        ),
+    ]
+
+
 def duty(
     gateway: Gateway,
     name: str,
-    run_once: Callable[[], Awaitable[bool]],
-    seconds: float,
+    run_once: RunOnce,
+    seconds: float | Callable[[], float],
     nudge: asyncio.Event | None = None,
 ) -> asyncio.Task[None]:
     """Start one duty."""
@@ -239,17 +164,3 @@ async def serve_http(
     ready.cancel()
     server.should_exit = True
     await serving
-
-
-def creator_of(gateway: Gateway) -> Creator:
-    """Return the maker of payments."""
-    return Creator(
-        gateway.settings.networks,
-        gateway.settings.payments,
-        gateway.wallet,
-        gateway.pool,
-        gateway.clock,
-        gateway.guard,
-        gateway.news,
-        to_global=bool(gateway.settings.webhooks.url),
-    )

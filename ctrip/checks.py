@@ -101,18 +101,28 @@ def as_secret(kind: type, value: object) -> object:
 
 def expected(kind: Any) -> str:
     """Say in words what a field takes."""
-    match inspect.type_info(kind):
+    return described(inspect.type_info(kind))
+
+
+def described(kind: inspect.Type) -> str:
+    """Say in words what a type takes; one with a description says it itself."""
+    match kind:
+        case inspect.Metadata(extra_json_schema={"description": str(words)}):
+            return words
+        case inspect.UnionType(types=types):
+            return " or ".join(described(one) for one in types if one != inspect.NoneType())
         case inspect.IntType() as number:
-            words = "a whole number" + limits(number)
+            return "a whole number" + limits(number)
         case inspect.FloatType() as number:
-            words = "a number" + limits(number)
+            return "a number" + limits(number)
         case inspect.LiteralType(values=values):
-            words = "one of " + ", ".join(map(str, values))
+            return "one of " + ", ".join(map(str, values))
+        case inspect.EnumType(cls=names):
+            return "one of " + ", ".join(str(name.value) for name in names)
         case inspect.StrType(max_length=int(most)):
-            words = f"text of 1 to {most} characters, in quotes"
+            return f"text of 1 to {most} characters, in quotes"
         case other:
-            words = NAMES.get(type(other), "text, in quotes")
-    return words
+            return NAMES.get(type(other), "text, in quotes")
 
 
 def limits(number: inspect.IntType | inspect.FloatType) -> str:

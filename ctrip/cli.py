@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 import typer
@@ -71,17 +71,36 @@ def migrate(config: ConfigOption = None) -> None:
 
 
 @app.command()
-def check(config: ConfigOption = None) -> None:
-    """Check the configuration, and that each endpoint is of the chain it is listed for."""
-    settings = load(config, os.environ)
-    bad = 0
-    for network in settings.networks:
-        for place, answer in enumerate(asyncio.run(ask_endpoints(network)), start=1):
-            typer.echo(f"{network.chain.name} endpoint {place}: {answer or 'ok'}")
-            bad += bool(answer)
-    if bad:
-        raise OutageError(f"{bad} endpoints cannot be used")
-    typer.echo("the configuration is complete")
+def check(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
+) -> None:
+    """Check the configuration, and show what each endpoint can do."""
+    from ctrip import cli_check
+
+    networks = load(config, os.environ).networks
+    checked = asyncio.run(cli_check.ask(networks))
+    if as_json:
+        typer.echo(cli_check.as_json(checked))
+    else:
+        cli_check.show(networks, checked)
+    cli_check.conclude(checked)
+    typer.echo("the configuration is complete", err=as_json)
+
+
+@app.command()
+def rescan(
+    chain: Annotated[str, typer.Option(help="As chains.yaml names it.")],
+    first: Annotated[int, typer.Option("--from", min=0, help="First block.")],
+    last: Annotated[int, typer.Option("--to", min=0, help="Last block, included.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
+) -> None:
+    """Read a range of blocks again, and credit what was missed. Safe beside `serve`."""
+    from ctrip import cli_rescan
+
+    done = asyncio.run(cli_rescan.rescan(load(config, os.environ), chain, first, last))
+    typer.echo(cli_rescan.as_json(done) if as_json else cli_rescan.as_text(done))
 
 
 @keys.command("create")
@@ -154,23 +173,3 @@ def with_database(settings: Settings, work: Callable[[Conn], Awaitable[T]]) -> T
             await pool.close()
 
     return asyncio.run(run())
-
-
-async def ask_endpoints(network: Any) -> list[str]:
-    """Return what is wrong with each endpoint of a network, or nothing."""
-    from ctrip.chain.rpc import RpcChain
-
-    answers = []
-    chain = network.chain
-    for url in network.rpc_urls:
-        client = RpcChain(
-            chain.name, [url], chain_id=chain.chain_id, finality_depth=chain.finality_depth
-        )
-        try:
-            await client.head()
-            answers.append("")
-        except OutageError as error:
-            answers.append(str(error))
-        finally:
-            await client.close()
-    return answers

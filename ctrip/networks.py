@@ -4,21 +4,32 @@ The whole file is checked, whichever chains are in use: a mistake in it should n
 for the day on which a chain is switched on. Only `${NAME}` in an endpoint is looked up
 late, because nobody has the API keys of chains that they do not use.
 
-YAML sets traps that are turned into faults here: a key given twice silently wins, an
-address without quotes is a number, `on` and `no` are booleans.
+The entries are what may be written; sheet.py reads YAML, terms.py what is asked of amounts.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar
 
-import yaml
 from msgspec import Meta, Struct
 
-from ctrip.checks import WEB, Given, Place, Rule, S, Unusable, address, fill, is_url, web_root
-from ctrip.core.chains import Chain, Token
+from ctrip.checks import WEB, Rule, Unusable, address, is_url, web_root
+from ctrip.core.chains import Chain, NativeSource, Token
+from ctrip.core.finality import Depth, Tag, Terms
 from ctrip.core.ids import Address, ChainName, RawAddress
 from ctrip.settings import Network, Secret
+from ctrip.sheet import Sheet, Steps, parse, read_entry
+from ctrip.terms import (
+    AS_WRITTEN,
+    DEPTH_MAX,
+    Bounds,
+    Confirmations,
+    TermsEntry,
+    is_depth,
+    names_one_depth,
+    read_depth,
+    read_terms,
+)
 from ctrip.wallet.derive import checksum
 
 NAME: Final = re.compile(r"[a-z0-9-]{3,20}")
@@ -26,23 +37,24 @@ VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 CHAIN_ID_MAX: Final = 2**63 - 37  # EIP-2294
 DECIMALS_MAX: Final = 77  # 10**78 is more than an EVM word holds
-DEPTH_MAX: Final = 100_000  # blocks; so many hashes are kept until they are final
 POLL_SECONDS_MAX: Final = 600  # a deposit would go unseen for longer than payers wait
+IDLE_SECONDS_MAX: Final = 3_600  # money that nobody waits for is noticed within the hour
+BLOCK_SECONDS_MAX: Final = 600  # bitcoin's; no EVM chain is slower
+DAILY_CALLS_MAX: Final = 10**9  # far above what any endpoint sells
 
 Symbol = Annotated[str, Meta(min_length=1, max_length=20)]  # as in Uniswap's token lists
 Decimals = Annotated[int, Meta(ge=0, le=DECIMALS_MAX)]
-Depth = Annotated[int, Meta(ge=1, le=DEPTH_MAX)]
-Steps = tuple[str | int, ...]  # the way to a value: ("chains", "bsc", "tokens", 1)
+E = TypeVar("E", bound=TermsEntry)
 
 
-class CoinEntry(Struct, frozen=True, kw_only=True):
+class CoinEntry(TermsEntry, frozen=True, kw_only=True):
     """The native coin, as written."""
 
     symbol: Symbol
     decimals: Decimals = 18
 
 
-class TokenEntry(Struct, frozen=True, kw_only=True):
+class TokenEntry(TermsEntry, frozen=True, kw_only=True):
     """A token, as written."""
 
     symbol: Symbol
@@ -54,15 +66,29 @@ class ChainEntry(Struct, frozen=True, kw_only=True):
     """A network, as written."""
 
     chain_id: Annotated[int, Meta(ge=1, le=CHAIN_ID_MAX)]
-    confirmations: Depth
-    finality_depth: Depth
-    poll_interval_seconds: Annotated[float, Meta(gt=0, le=POLL_SECONDS_MAX)]
-    coin: dict[str, Any]
     rpc_urls: tuple[str, ...] = ()
     rpc_url: str = ""
+    confirmations: Confirmations | None = None
+    finality: Tag | None = None
+    finality_depth: Annotated[int, Meta(ge=1, le=DEPTH_MAX)]
+    block_seconds: Annotated[float, Meta(gt=0, le=BLOCK_SECONDS_MAX)] = 12.0
+    poll_interval_seconds: Annotated[float, Meta(gt=0, le=POLL_SECONDS_MAX)]
+    idle_interval_seconds: Annotated[float, Meta(gt=0, le=IDLE_SECONDS_MAX)] = 60.0
+    coin: dict[str, Any]
+    tokens: tuple[Any, ...] = ()
+    native: NativeSource = NativeSource.TRANSACTIONS
+    internal: bool = True
+    blooms: bool = True
+    daily_calls_max: Annotated[int, Meta(ge=0, le=DAILY_CALLS_MAX)] = 0
     poa: bool = False
     explorer: str = ""
-    tokens: tuple[Any, ...] = ()
+
+
+class Asked(NamedTuple, Generic[E]):
+    """An asset, and what is asked of its amounts."""
+
+    entry: E
+    terms: Terms
 
 
 class Listed(NamedTuple):
@@ -73,25 +99,9 @@ class Listed(NamedTuple):
     where: str
 
 
-class Sheet(NamedTuple):
-    """A parsed file that knows on which line everything stood."""
-
-    file: str
-    tree: object
-    lines: dict[Steps, int]
-    faults: list[str]
-
-    def where(self, path: Steps) -> str:
-        line = self.lines.get(path) or self.lines.get(path[:-1])
-        return f"{self.file}:{line}" if line else self.file
-
-    def fault(self, path: Steps, text: str) -> None:
-        self.faults.append(f"{self.where(path)}: {dotted(path)}: {text}")
-
-
 def read_chains(text: str, file: str, faults: list[str]) -> dict[str, Listed | None]:
     """Read every network of the file; one that has a fault is None."""
-    sheet = parse(text, file, faults)
+    sheet = parse(text, file, faults, as_written=AS_WRITTEN)
     if sheet is None:
         return {}
     if not isinstance(sheet.tree, dict) or not isinstance(sheet.tree.get("chains"), dict):
@@ -151,118 +161,97 @@ def variables(text: str) -> set[str]:
     return set(VARIABLE.findall(text))
 
 
-def parse(text: str, file: str, faults: list[str]) -> Sheet | None:
-    """Parse YAML as yaml.safe_load does, and refuse a key that is given twice."""
-    try:
-        loader = yaml.SafeLoader(text)
-        root = loader.get_single_node()
-        tree = loader.construct_document(root) if root else None
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        faults.append(f"{file}{line}: is not YAML ({error.problem}); look at indents and quotes")
-        return None
-    except yaml.YAMLError:
-        faults.append(f"{file}: is not YAML; remove the characters that cannot be printed")
-        return None
-    sheet = Sheet(file, tree, {}, faults)
-    twice: set[Steps] = set()
-    for path, number in places(root, (), set()):
-        if path in sheet.lines:
-            twice.add(path)
-            if path[:-1] not in twice:
-                faults.append(f"{file}:{number}: {dotted(path)}: is given twice; remove one")
-        sheet.lines[path] = number
-    return sheet
-
-
-def places(node: yaml.Node | None, path: Steps, seen: set[int]) -> Iterator[tuple[Steps, int]]:
-    """Yield the path of every value and its line. An anchor is followed once."""
-    if id(node) in seen:
-        return
-    seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inside = (*path, str(key.value))
-            yield inside, key.start_mark.line + 1
-            yield from places(value, inside, seen)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            yield (*path, index), value.start_mark.line + 1
-            yield from places(value, (*path, index), seen)
-
-
-def dotted(path: Steps) -> str:
-    """Write a path as people do: chains.bsc.tokens[1].address."""
-    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).removeprefix(".")
-
-
 def read_chain(name: str, entry: object, sheet: Sheet) -> Listed | None:
     """Read one network."""
     path: Steps = ("chains", name)
     before = len(sheet.faults)
     if not NAME.fullmatch(name):
         sheet.fault(path, "must be 3 to 20 of a-z, 0-9 and -; rename it")
-    written = read_entry(ChainEntry, entry, path, sheet)
+    written = read_entry(ChainEntry, entry, path, sheet, RULES)
     parts = entry if isinstance(entry, dict) else {}
-    coin = read_entry(CoinEntry, parts["coin"], (*path, "coin"), sheet) if "coin" in parts else None
-    tokens = read_tokens(parts.get("tokens"), (*path, "tokens"), sheet)
     if parts and ("rpc_url" in parts) == ("rpc_urls" in parts):
         sheet.fault(path, "must have either rpc_urls, a list in order of preference, or rpc_url")
-    if written and written.finality_depth < written.confirmations:
-        sheet.fault((*path, "finality_depth"), "is less than confirmations; raise it to that")
-    if written is None or coin is None or len(sheet.faults) > before:
+    names_one_depth(entry, path, sheet)
+    bounds = depth = None
+    if written:
+        bounds = Bounds(written.finality_depth, written.block_seconds, len(set(urls_of(written))))
+        depth = read_depth(written.confirmations, written.finality, path, sheet, bounds)
+    coin = read_coin(parts["coin"], (*path, "coin"), sheet, bounds) if "coin" in parts else None
+    tokens = read_tokens(parts.get("tokens"), (*path, "tokens"), sheet, bounds)
+    if written is None or depth is None or coin is None or len(sheet.faults) > before:
         return None
-    chain = Chain(
-        name=ChainName(name),
-        chain_id=written.chain_id,
-        confirmations=written.confirmations,
-        finality_depth=written.finality_depth,
-        poll_interval_seconds=written.poll_interval_seconds,
-        poa=written.poa,
-        coin=coin.symbol,
-        coin_decimals=coin.decimals,
-        explorer=written.explorer,
-        tokens=tuple(
-            Token(
-                chain=ChainName(name),
-                chain_id=written.chain_id,
-                contract=contract,
-                symbol=token.symbol,
-                decimals=token.decimals,
-            )
-            for contract, token in tokens.items()
-        ),
-    )
-    return Listed(chain, written.rpc_urls or (written.rpc_url,), sheet.where(path))
+    chain = chain_of(ChainName(name), written, depth, coin, tokens)
+    return Listed(chain, urls_of(written), sheet.where(path))
 
 
-def read_tokens(entries: object, path: Steps, sheet: Sheet) -> dict[Address, TokenEntry]:
+def urls_of(written: ChainEntry) -> tuple[str, ...]:
+    """Return the endpoints, in whichever of the two ways they are given."""
+    return written.rpc_urls or (written.rpc_url,)
+
+
+def read_coin(
+    entry: object, path: Steps, sheet: Sheet, bounds: Bounds | None
+) -> Asked[CoinEntry] | None:
+    """Read the native coin of a network."""
+    coin = read_entry(CoinEntry, entry, path, sheet, RULES)
+    return Asked(coin, read_terms(coin, coin.decimals, path, sheet, bounds)) if coin else None
+
+
+def read_tokens(
+    entries: object, path: Steps, sheet: Sheet, bounds: Bounds | None
+) -> dict[Address, Asked[TokenEntry]]:
     """Read the tokens of a network, each contract once."""
-    tokens: dict[Address, TokenEntry] = {}
+    tokens: dict[Address, Asked[TokenEntry]] = {}
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-        token = read_entry(TokenEntry, entry, (*path, index), sheet)
+        place = (*path, index)
+        token = read_entry(TokenEntry, entry, place, sheet, RULES)
         if token is None:
             continue
         contract = checksum(RawAddress(token.address.lower()))
         if contract in tokens:
-            sheet.fault((*path, index), "is a contract that is listed before; remove one")
-        tokens[contract] = token
+            sheet.fault(place, "is a contract that is listed before; remove one")
+        terms = read_terms(token, token.decimals, place, sheet, bounds)
+        tokens[contract] = Asked(token, terms)
     return tokens
 
 
-def read_entry(kind: type[S], entry: object, path: Steps, sheet: Sheet) -> S | None:
-    """Fill a struct from a mapping of the file."""
-    if not isinstance(entry, dict):
-        sheet.fault(path, "must be a mapping of names and values")
-        return None
-    given = {str(k): Given(v, sheet.where((*path, str(k)))) for k, v in entry.items()}
-    place = Place(
-        where=sheet.where(path),
-        label=lambda name: dotted((*path, name)),
-        remedy=lambda _: "add it",
-        rules=RULES,
+def chain_of(
+    name: ChainName,
+    written: ChainEntry,
+    depth: Depth,
+    coin: Asked[CoinEntry],
+    tokens: Mapping[Address, Asked[TokenEntry]],
+) -> Chain:
+    """Put a network together out of what was written and found right."""
+    return Chain(
+        name=name,
+        chain_id=written.chain_id,
+        confirmations=depth,
+        finality_depth=written.finality_depth,
+        poll_interval_seconds=written.poll_interval_seconds,
+        idle_interval_seconds=written.idle_interval_seconds,
+        block_seconds=written.block_seconds,
+        poa=written.poa,
+        coin=coin.entry.symbol,
+        coin_decimals=coin.entry.decimals,
+        coin_terms=coin.terms,
+        explorer=written.explorer,
+        native=written.native,
+        internal=written.internal,
+        blooms=written.blooms,
+        daily_calls_max=written.daily_calls_max,
+        tokens=tuple(
+            Token(
+                chain=name,
+                chain_id=written.chain_id,
+                contract=contract,
+                symbol=token.entry.symbol,
+                decimals=token.entry.decimals,
+                terms=token.terms,
+            )
+            for contract, token in tokens.items()
+        ),
     )
-    return fill(kind, given, place, sheet.faults)
 
 
 def check_chain_ids(listed: Mapping[str, Listed | None], sheet: Sheet) -> None:
@@ -293,6 +282,7 @@ def endpoints(templates: tuple[str, ...]) -> None:
 
 RULES: Final[Mapping[str, Rule]] = {
     "address": address,
+    "confirmations": is_depth,
     "rpc_url": endpoint,
     "rpc_urls": endpoints,
     "explorer": web_root,

@@ -36,6 +36,8 @@ CREATE TABLE payments (
     derivation_index       bigint NOT NULL,
     amount                 numeric(78, 0) NOT NULL,
     confirmations_required integer NOT NULL CHECK (confirmations_required > 0),
+    confirmed_by           text CHECK (confirmed_by IN ('safe', 'finalized')), -- stands in for it
+    needs_vouching         boolean NOT NULL DEFAULT false, -- a second endpoint must show the money
     accepts_late           boolean NOT NULL,
     created_at             timestamptz NOT NULL,
     expires_at             timestamptz NOT NULL CHECK (expires_at > created_at),
@@ -45,6 +47,8 @@ CREATE TABLE payments (
     metadata               jsonb NOT NULL,
     redirect_url           text,
     webhook_url            text,
+    stood_until            timestamptz,      -- the end of the last standstill of its chain
+    extended_seconds       integer NOT NULL DEFAULT 0 CHECK (extended_seconds >= 0),
     lapsed                 boolean NOT NULL DEFAULT false,
     closed                 boolean NOT NULL DEFAULT false,
     cancelled              boolean NOT NULL DEFAULT false,
@@ -52,7 +56,7 @@ CREATE TABLE payments (
     status                 text NOT NULL DEFAULT 'pending',
     flags                  text[] NOT NULL DEFAULT '{}',
     detected_in_block      bigint,
-    amount_received        numeric(78, 0) NOT NULL DEFAULT 0,
+    amount_received        numeric NOT NULL DEFAULT 0, -- a sum: of several, each up to 2^256 - 1
     sequence               integer NOT NULL,
     -- NaN would pass "amount > 0".
     CONSTRAINT payments_amount CHECK (amount BETWEEN 1 AND 2::numeric ^ 256 - 1),
@@ -66,7 +70,7 @@ CREATE TABLE payments (
         (status IN ('detected', 'confirmed', 'paid', 'settled')))
 );
 CREATE UNIQUE INDEX payments_address ON payments (lower(address));
-CREATE INDEX payments_watched ON payments (chain, watched_until) WHERE NOT closed;
+CREATE INDEX payments_open ON payments (chain, watched_until) WHERE NOT closed;
 CREATE INDEX payments_pending ON payments (chain, expires_at) WHERE status = 'pending';
 CREATE INDEX payments_under_way ON payments (chain, detected_in_block)
     WHERE status IN ('detected', 'confirmed', 'paid');
@@ -79,12 +83,17 @@ CREATE TABLE transfers (
     ordinal      integer NOT NULL,           -- within the transaction, so a reorg does not move it
     payment_id   uuid NOT NULL REFERENCES payments (id),
     sender       text NOT NULL,
-    amount       numeric(78, 0) NOT NULL CHECK (amount BETWEEN 1 AND 2::numeric ^ 256 - 1),
+    amount       numeric(78, 0) NOT NULL,    -- 0: a balance that was explained
     block_number bigint NOT NULL,
     block_hash   text NOT NULL,
     block_time   timestamptz NOT NULL,
-    log_index    integer,                    -- null: native coin
+    source       text NOT NULL CHECK (source IN ('transaction', 'log', 'trace', 'balance')),
+    log_index    integer,                    -- null: no log shows it
+    first_time   timestamptz,                -- of the earliest block it was in, if another
+    vouched      boolean NOT NULL,           -- a second endpoint shows it in this block
     orphaned     boolean NOT NULL,           -- never deleted: a pruned node could not give it back
+    CONSTRAINT transfers_amount CHECK (amount BETWEEN 0 AND 2::numeric ^ 256 - 1
+        AND (amount > 0 OR source = 'balance')),
     PRIMARY KEY (chain, tx_hash, asset, recipient, ordinal)
 );
 CREATE INDEX transfers_payment ON transfers (payment_id);
@@ -96,14 +105,39 @@ CREATE TABLE cursors (
     hash      text NOT NULL,
     time      timestamptz NOT NULL,
     finalized bigint NOT NULL,
-    moved_at  timestamptz NOT NULL           -- by our clock
+    safe      bigint NOT NULL,
+    reread    bigint NOT NULL,               -- the last block whose logs were read twice
+    moved_at  timestamptz NOT NULL           -- by our clock, when a block was read last
 );
 
 CREATE TABLE blocks (                        -- those that a reorg may still replace
     chain  text NOT NULL,
     number bigint NOT NULL,
     hash   text NOT NULL,
+    time   timestamptz NOT NULL,
     PRIMARY KEY (chain, number)
+);
+
+CREATE TABLE rescans (                       -- ranges to be read beside the newest blocks
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    chain      text NOT NULL,
+    first      bigint NOT NULL CHECK (first >= 0),
+    last       bigint NOT NULL CHECK (last >= first),
+    next       bigint NOT NULL CHECK (next BETWEEN first AND last + 1),
+    cause      text NOT NULL CHECK (cause IN ('gap', 'operator')),
+    read_until timestamptz,                  -- time of block next - 1; deadlines wait for gaps
+    created_at timestamptz NOT NULL,
+    ended_at   timestamptz,
+    CONSTRAINT rescans_ended CHECK ((ended_at IS NOT NULL) = (next > last)),
+    CONSTRAINT rescans_gap CHECK (cause <> 'gap' OR read_until IS NOT NULL)
+);
+CREATE INDEX rescans_open ON rescans (chain, id) WHERE ended_at IS NULL;
+
+CREATE TABLE audits (                        -- the round of all addresses, comparing balances
+    chain    text PRIMARY KEY,
+    after_id uuid,                           -- the last payment looked at; null: a round begins
+    rounds   bigint NOT NULL DEFAULT 0,      -- completed
+    ended_at timestamptz                     -- the last one
 );
 
 CREATE TABLE events (

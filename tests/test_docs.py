@@ -1,4 +1,4 @@
-"""docs/payments.md says what the code does: the generated part is fresh, no word is missing."""
+"""docs/ say what the code does: the generated parts are fresh, no word is missing."""
 
 import re
 from typing import Final
@@ -8,7 +8,17 @@ import pytest
 from ctrip.core.events import EventType
 from ctrip.core.machine import EDGES
 from ctrip.core.payment import Flag, Status
-from tests.support.make_docs import BEGIN, END, PAGE, WORDS, edges, renew
+from tests.support.make_docs import (
+    BEGIN,
+    CHAINS_PAGE,
+    END,
+    PAGE,
+    WORDS,
+    edges,
+    renew,
+    renew_faults,
+)
+from tests.support.rpc_faults import FAULTS
 
 TEXT: Final = PAGE.read_text("utf-8")
 
@@ -50,3 +60,18 @@ def test_every_edge_is_drawn() -> None:
 )
 def test_every_word_of_the_contract_has_its_row(title: str, words: list[str]) -> None:
     assert rows(title) == words
+
+
+def test_the_faults_are_those_that_are_played() -> None:
+    page = CHAINS_PAGE.read_text("utf-8")
+    assert renew_faults(page) == page, "run: make docs"
+    listed = set(re.findall(r"^\| ([^|]+) \| [^|]+ \| [^|]+ \|$", page, flags=re.MULTILINE))
+    assert len(FAULTS) >= 30
+    assert set(FAULTS) <= listed
+
+
+def test_a_stale_fault_is_noticed_and_mended() -> None:
+    page = CHAINS_PAGE.read_text("utf-8")
+    stale = page.replace("| stall |", "| stalls |")
+    assert stale != page
+    assert renew_faults(stale) == page

@@ -1,15 +1,18 @@
 """What ctrip needs of a chain, and how a chain lets it down.
 
-Two things are a ChainClient: chain/rpc.py, which asks a real node, and the tests'
+Two things are a ChainClient: chain/rpc.py, which asks real nodes, and the tests'
 FakeChain. Both pass the same conformance tests. All methods are safe to repeat.
 """
 
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from ctrip.core.blocks import Block, Head, Header, Receipt
+from msgspec import Struct
+
+from ctrip.core.blocks import Block, Head, Header, Holding, NativeMove, Opinion, Receipt, Span
 from ctrip.core.errors import OutageError
-from ctrip.core.ids import BlockNumber, RawAddress, TxHash
+from ctrip.core.ids import Amount, BlockNumber, RawAddress, TxHash
+from ctrip.core.payment import Transfer
 
 
 class ChainOutage(OutageError):
@@ -20,6 +23,21 @@ class InconsistentChain(OutageError):
     """An answer contradicts itself or an earlier one, as in the middle of a reorg: ask again."""
 
 
+class EndpointState(Struct, frozen=True, kw_only=True):
+    """One endpoint, for the eyes of an operator. `label` stands for its URL."""
+
+    label: str
+    ok: bool
+    why: str = ""  # what is wrong with it, or what it lacks
+    calls: int = 0  # JSON-RPC calls sent since start
+    requests: int = 0  # HTTP requests that carried them
+    bytes_received: int = 0
+    seconds: float = 0.0  # spent waiting for answers
+    faults: int = 0  # answers that were none
+    inconsistencies: int = 0  # answers that could not be true
+    head: int | None = None
+
+
 class ChainClient(Protocol):
     """One network. Every method raises ChainOutage or InconsistentChain, and nothing else."""
 
@@ -28,7 +46,11 @@ class ChainClient(Protocol):
         ...
 
     async def head(self) -> Head:
-        """Return the newest block and the number of the newest final one."""
+        """Return the newest block that a majority of the endpoints has, and the tags' numbers.
+
+        Without a `finalized` tag, the block `finality_depth` below it; without `safe`, the
+        final one. The tags' numbers never fall.
+        """
         ...
 
     async def headers(self, numbers: Sequence[BlockNumber]) -> list[Header]:
@@ -38,11 +60,53 @@ class ChainClient(Protocol):
     async def blocks(
         self, first: BlockNumber, last: BlockNumber, *, tokens: Collection[RawAddress]
     ) -> list[Block]:
-        """Return all blocks first..last, each with its logs of `tokens`, read by its hash."""
+        """Return all blocks first..last, each with its logs of `tokens`, read by its hash.
+
+        Where the chain shows native moves as logs, these are the blocks' `moves` and `calls`
+        is empty.
+        """
+        ...
+
+    async def span(
+        self,
+        above: BlockNumber,
+        last: BlockNumber,
+        *,
+        tokens: Collection[RawAddress],
+        again: bool = False,
+    ) -> Span:
+        """Return the logs of the blocks above..last, `above` excluded, in as few calls as can be.
+
+        `again` asks another endpoint than the one that is read from, where there is one.
+        """
         ...
 
     async def receipts(self, tx_hashes: Sequence[TxHash]) -> list[Receipt]:
         """Return one receipt for each transaction, in order; a missing one is InconsistentChain."""
+        ...
+
+    async def holdings(self, at: Header, asked: Sequence[Holding]) -> list[Amount]:
+        """Return the balances in the state after this block, in order.
+
+        A token contract that does not answer is a balance of 0. A node without the block's
+        state, or without the block, is an outage.
+        """
+        ...
+
+    async def moves(self, at: Header) -> list[NativeMove] | None:
+        """Return all native coin that contracts moved in a block; None where no endpoint traces.
+
+        A frame counts when neither it nor one above it failed. The values of transactions
+        themselves (ordinal 0) are not among them.
+        """
+        ...
+
+    async def opinion(self, transfer: Transfer) -> Opinion:
+        """Ask another endpoint than the one read from whether it shows the same transfer."""
+        ...
+
+    def endpoints(self) -> Sequence[EndpointState]:
+        """Return every endpoint as it is known now, without asking."""
         ...
 
     async def close(self) -> None:

@@ -1,15 +1,17 @@
-"""JSON-RPC 2.0 over HTTP to one endpoint: calls out, replies in, every fault a ChainOutage.
+"""JSON-RPC 2.0 over HTTP to one endpoint: calls out, replies in, every fault a WireFault.
 
 Nothing an endpoint sends is taken for granted: it may come late or never, be cut off, be
 HTML, belong to another call or have no end. Replies are matched by id, because their
-order is free.
+order is free; of a batch that lacks some, the others are kept.
 
 An endpoint's URL often holds an API key, and aiohttp's exceptions spell URL and host
 out. So an error names the endpoint by its label only, and is raised after the library's
 exception is gone: not even its __context__ leads back to it.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
 from itertools import count
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
@@ -24,7 +26,9 @@ from ctrip.settings import Secret
 CALL_SECONDS_MAX: Final = 15.0  # for a whole answer; a node that drips holds nobody up for longer
 CALLS_PER_BATCH_MAX: Final = 50  # nodes refuse more than 100 to 1000, each its own number
 ANSWER_BYTES_MAX: Final = 64 * 2**20  # more than twice what geth puts into one answer (25 MB)
-CHUNK_BYTES: Final = 2**16
+EXCUSE_BYTES_MAX: Final = 2**16  # of an answer that is none; only its words are of interest
+BUFFER_BYTES: Final = 2**18  # read ahead; with less, reading stops and starts more often
+HTTP_OK: Final = 200
 HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "ctrip"}
 
 T = TypeVar("T")
@@ -62,13 +66,30 @@ def replies(kind: type[T]) -> Decoder[Answer[T]]:
 
 ANYTHING: Final[Decoder[Answer[Any]]] = replies(object)
 
+TOO_LONG: Final = Refusal(message="response too large")  # as if the node had said so
 
-class NodeRefused(ChainOutage):
-    """The node answered with a JSON-RPC error. The text has its code, `refusal` also its words."""
 
-    def __init__(self, text: str, refusal: Refusal) -> None:
+class WireFault(ChainOutage):
+    """An answer that is none. The text may be shown; what the node said is for matching only."""
+
+    def __init__(
+        self,
+        text: str,
+        refusal: Refusal | None = None,
+        *,
+        status: int | None = None,
+        retry_after_seconds: float | None = None,
+        is_late: bool = False,
+    ) -> None:
         super().__init__(text)
-        self.refusal = refusal
+        self.refusal = refusal or Refusal()
+        self.status = status  # of HTTP, where it was not 200
+        self.retry_after_seconds = retry_after_seconds
+        self.is_late = is_late  # the time ran out
+
+
+class NodeRefused(WireFault):
+    """The node answered with a JSON-RPC error. The text has its code, `refusal` also its words."""
 
 
 class Endpoint:
@@ -78,8 +99,12 @@ class Endpoint:
         self, label: str, url: Secret, *, timeout_seconds: float = CALL_SECONDS_MAX
     ) -> None:
         self.label = label
+        self.timeout_seconds = timeout_seconds
+        self.calls = 0
+        self.requests = 0
+        self.bytes_received = 0
+        self.seconds = 0.0  # spent waiting
         self._url = url
-        self._timeout_seconds = timeout_seconds
         self._session: aiohttp.ClientSession | None = None
         self._ids = count(1)  # never used twice, so a stale answer cannot pass for a new one
 
@@ -92,21 +117,47 @@ class Endpoint:
 
     async def batch(self, calls: Sequence[Call], decoder: Decoder[Answer[T]]) -> list[Reply[T]]:
         """Return one reply for each call, in the order of the calls."""
+        replies = [reply for reply in await self.send(calls, decoder) if reply is not None]
+        if len(replies) != len(calls):
+            raise self.incomplete()
+        return replies
+
+    async def send(
+        self,
+        calls: Sequence[Call],
+        decoder: Decoder[Answer[T]],
+        *,
+        alone: bool = False,
+        timeout_seconds: float | None = None,
+    ) -> list[Reply[T] | None]:
+        """Return what came back for each call, in the order of the calls; None where nothing did.
+
+        `alone` sends a single call without the list around it, for endpoints that take no lists.
+        """
         numbered = list(zip(self._ids, calls, strict=False))
-        body = msgspec.json.encode(
-            [
-                {"jsonrpc": "2.0", "id": number, "method": call.method, "params": call.params}
-                for number, call in numbered
-            ]
-        )
-        answer = self._decode(await self._post(body), decoder)
-        if isinstance(answer, Reply):
-            raise self.refused("the batch", answer.error or Refusal())
-        replies = {reply.id: reply for reply in answer}
+        entries = [
+            {"jsonrpc": "2.0", "id": number, "method": call.method, "params": call.params}
+            for number, call in numbered
+        ]
+        self.calls += len(entries)
+        self.requests += 1
+        body = msgspec.json.encode(entries[0] if alone and len(entries) == 1 else entries)
+        started = asyncio.get_running_loop().time()
+        try:
+            received = await self._post(body, timeout_seconds or self.timeout_seconds)
+        finally:
+            self.seconds += asyncio.get_running_loop().time() - started
+        self.bytes_received += len(received)
+        answer = self._decode(received, decoder)
         wanted = [number for number, _ in numbered]
-        if len(answer) != len(wanted) or replies.keys() != set(wanted):
-            raise self.outage("the answer is not one reply for each call")
-        return [replies[number] for number in wanted]
+        if isinstance(answer, Reply):
+            if answer.error or answer.id not in wanted:
+                raise self.refused("the batch", answer.error or Refusal())
+            answer = [answer]
+        replies = {reply.id: reply for reply in answer}
+        if len(answer) != len(replies) or not replies.keys() <= set(wanted):
+            raise self.incomplete()
+        return [replies.get(number) for number in wanted]
 
     async def close(self) -> None:
         """Give back the connections; a later call opens new ones."""
@@ -114,22 +165,30 @@ class Endpoint:
         if session:
             await session.close()
 
-    def outage(self, fault: str) -> ChainOutage:
-        return ChainOutage(f"{self.label}: {fault}")
+    def outage(self, fault: str, refusal: Refusal | None = None) -> WireFault:
+        return WireFault(f"{self.label}: {fault}", refusal)
+
+    def incomplete(self) -> WireFault:
+        return self.outage("the answer is not one reply for each call")
 
     def refused(self, what: str, refusal: Refusal) -> NodeRefused:
         return NodeRefused(f"{self.label}: {what} was refused, error {refusal.code}", refusal)
 
-    async def _post(self, body: bytes) -> bytes:
+    async def _post(self, body: bytes, timeout_seconds: float) -> bytes:
+        late = False
         try:
             async with self._open().post(
-                self._url.reveal(), data=body, headers=HEADERS, allow_redirects=False
+                self._url.reveal(),
+                data=body,
+                headers=HEADERS,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=timeout_seconds),
             ) as response:
-                if response.status == 200:  # noqa: PLR2004  HTTP OK
+                if response.status == HTTP_OK:
                     return await self._read(response)
-                fault = f"HTTP status {response.status}"
+                raise await self._excused(response)
         except TimeoutError:
-            fault = f"no answer within {self._timeout_seconds:g} seconds"
+            fault, late = f"no answer within {timeout_seconds:g} seconds", True
         except aiohttp.ClientPayloadError:
             fault = "the answer broke off"
         except (aiohttp.ClientConnectionError, OSError):
@@ -138,29 +197,62 @@ class Endpoint:
             fault = "the URL cannot be used"
         except (aiohttp.ClientError, ValueError):
             fault = "the answer is not proper HTTP"
-        raise self.outage(fault)
+        raise WireFault(f"{self.label}: {fault}", is_late=late)
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        body = bytearray()
-        async for chunk in response.content.iter_chunked(CHUNK_BYTES):
-            body += chunk
-            if len(body) > ANSWER_BYTES_MAX:
-                raise self.outage("the answer is too long")
-        return bytes(body)
+        pieces, size = [], 0
+        while piece := await response.content.readany():
+            pieces.append(piece)
+            size += len(piece)
+            if size > ANSWER_BYTES_MAX:
+                raise self.outage("the answer is too long", TOO_LONG)
+        return b"".join(pieces)
+
+    async def _excused(self, response: aiohttp.ClientResponse) -> WireFault:
+        """Return the fault of an answer that is not 200, with what its body says of it."""
+        said = await response.content.read(EXCUSE_BYTES_MAX)
+        return WireFault(
+            f"{self.label}: HTTP status {response.status}",
+            excuse(said),
+            status=response.status,
+            retry_after_seconds=retry_after_seconds(response.headers),
+        )
 
     def _decode(self, body: bytes, decoder: Decoder[Answer[T]]) -> Answer[T]:
+        refusal = None
         try:
             return decoder.decode(body)
         except msgspec.ValidationError:
             fault = "the answer has not the shape that was asked for"
         except (ValueError, RecursionError):  # broken JSON, bad UTF-8, or absurdly deep
             fault = "the answer is not JSON"
-        raise self.outage(fault)
+            refusal = excuse(body[:EXCUSE_BYTES_MAX])
+        raise self.outage(fault, refusal)
 
     def _open(self) -> aiohttp.ClientSession:
         """Return the session, made here because it belongs to the loop that is running."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=self._timeout_seconds), trust_env=False
-            )
+            self._session = aiohttp.ClientSession(trust_env=False, read_bufsize=BUFFER_BYTES)
         return self._session
+
+
+def excuse(body: bytes) -> Refusal:
+    """Return what a body that is no answer says: its JSON-RPC error, or its words."""
+    try:
+        answer = ANYTHING.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return Refusal(message=body.decode(errors="replace"))
+    said = answer if isinstance(answer, Reply) else next(iter(answer), Reply())
+    return said.error or Refusal(message=body.decode(errors="replace"))
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Return how long to wait; a date is taken by the node's own clock (RFC 9110, 10.2.3)."""
+    said = headers.get("Retry-After", "")
+    if said.isdecimal() and said.isascii():
+        return float(said)
+    try:
+        until = parsedate_to_datetime(said)
+        return max(0.0, (until - parsedate_to_datetime(headers["Date"])).total_seconds())
+    except (KeyError, ValueError, TypeError):
+        return None

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from ctrip.core.ids import Amount, BlockHash, BlockNumber, RawAddress, TxHash
+from ctrip.core.ids import Amount, Asset, BlockHash, BlockNumber, RawAddress, TxHash
 
 
 class Header(Struct, frozen=True, kw_only=True):
@@ -25,6 +25,7 @@ class Head(Struct, frozen=True, kw_only=True):
 
     latest: Header
     finalized: BlockNumber  # no block up to here will be replaced
+    safe: BlockNumber  # nor is it expected up to here
 
 
 class NativeCall(Struct, frozen=True, kw_only=True):
@@ -42,10 +43,30 @@ class TokenLog(Struct, frozen=True, kw_only=True):
     contract: RawAddress
     tx_hash: TxHash
     log_index: int  # counts within the block, so it moves when the transaction is mined again
+    block_number: BlockNumber
     block_hash: BlockHash
     sender: RawAddress
     recipient: RawAddress
     amount: Amount
+
+
+class NativeMove(Struct, frozen=True, kw_only=True):
+    """Native coin that did move, as a trace or a log of the chain itself shows it."""
+
+    tx_hash: TxHash
+    ordinal: int  # 0 is the transaction's own value; what contracts forward counts from 1
+    sender: RawAddress
+    recipient: RawAddress
+    amount: Amount
+    log_index: int | None = None  # None: seen in a trace
+
+
+class PlacedMove(Struct, frozen=True, kw_only=True):
+    """Native coin that did move, with the block it moved in."""
+
+    move: NativeMove
+    block_number: BlockNumber
+    block_hash: BlockHash
 
 
 class Block(Struct, frozen=True, kw_only=True):
@@ -54,6 +75,32 @@ class Block(Struct, frozen=True, kw_only=True):
     header: Header
     calls: tuple[NativeCall, ...] = ()
     logs: tuple[TokenLog, ...] = ()
+    moves: tuple[NativeMove, ...] = ()
+
+
+class Span(Struct, frozen=True, kw_only=True):
+    """The logs of a range of blocks, without the blocks: those above `anchor` up to `last`."""
+
+    anchor: Header
+    last: Header
+    logs: tuple[TokenLog, ...] = ()
+    moves: tuple[PlacedMove, ...] = ()
+
+
+class Holding(Struct, frozen=True):
+    """A question: how much of this asset does this address hold?"""
+
+    asset: Asset
+    owner: RawAddress
+
+
+class Opinion(Struct, frozen=True, kw_only=True):
+    """What a second endpoint says about a transfer. The names are labels, never URLs."""
+
+    agrees: bool
+    first: str  # the endpoint whose word is checked
+    second: str  # the endpoint that was asked; "" if there is none that answers
+    why: str = ""
 
 
 class Receipt(Struct, frozen=True, kw_only=True):

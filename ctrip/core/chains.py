@@ -1,8 +1,19 @@
 """The nouns of the map: a network, its coin and the tokens listed on it."""
 
+from enum import StrEnum
+
 from msgspec import Struct
 
+from ctrip.core.finality import Depth, Terms
 from ctrip.core.ids import Address, Asset, ChainName, TokenId, raw, token_id
+
+
+class NativeSource(StrEnum):
+    """Where a chain shows that its native coin moved."""
+
+    TRANSACTIONS = "transactions"  # the value of transactions; what contracts forward is not there
+    POLYGON = "polygon"  # logs of 0x…1010 for every move, those of contracts too
+    EIP7708 = "eip7708"  # Transfer logs of 0xff…fe for every move (EIP-7708)
 
 
 class Token(Struct, frozen=True, kw_only=True):
@@ -14,6 +25,7 @@ class Token(Struct, frozen=True, kw_only=True):
     symbol: str
     decimals: int
     enabled: bool = True  # False once it has left chains.yaml
+    terms: Terms = Terms()
 
     @property
     def id(self) -> TokenId:
@@ -29,11 +41,18 @@ class Chain(Struct, frozen=True, kw_only=True):
 
     name: ChainName
     chain_id: int
-    confirmations: int  # blocks, the block of the transfer included, before goods may be shipped
+    confirmations: Depth  # before goods may be shipped
     finality_depth: int  # blocks; stands in where a node has no `finalized` tag
-    poll_interval_seconds: float
+    poll_interval_seconds: float  # while something may be paid
+    idle_interval_seconds: float = 60  # while nothing may
+    block_seconds: float = 12  # as its makers say; what is measured counts where it is faster
     poa: bool = False
     coin: str = "ETH"  # symbol of the native coin
     coin_decimals: int = 18
     explorer: str = ""
     tokens: tuple[Token, ...] = ()
+    coin_terms: Terms = Terms()
+    native: NativeSource = NativeSource.TRANSACTIONS
+    internal: bool = True  # look for native coin that contracts forward
+    blooms: bool = True  # logsBloom can be relied on
+    daily_calls_max: int = 0  # JSON-RPC calls in 24 hours before a warning; 0: no budget

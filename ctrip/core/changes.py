@@ -7,7 +7,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from ctrip.core.ids import BlockHash, BlockNumber
+from ctrip.core.blocks import Header
+from ctrip.core.ids import Amount, Asset, BlockHash, BlockNumber, ChainName
 from ctrip.core.payment import Transfer, TransferKey
 
 
@@ -25,10 +26,36 @@ class TransferLost(Struct, frozen=True):
 
 
 class HeadMoved(Struct, frozen=True):
-    """Its chain was read up to block `number`; blocks up to `finalized` will not be replaced."""
+    """A chain was read up to block `number`; blocks up to `finalized` will not be replaced."""
 
+    chain: ChainName
     number: BlockNumber
     finalized: BlockNumber
+    safe: BlockNumber  # the chain's makers expect that blocks up to here will not be replaced
+
+
+class BalanceRead(Struct, frozen=True, kw_only=True):
+    """At a final block, up to which its chain was read, the address held this much of an asset."""
+
+    chain: ChainName
+    asset: Asset
+    balance: Amount
+    block: Header
+
+
+class TransferVouched(Struct, frozen=True):
+    """A second endpoint shows the same transfer in the same block."""
+
+    key: TransferKey
+    block_hash: BlockHash
+
+
+class ChainStood(Struct, frozen=True):
+    """A chain stood still, or was out of our reach, between two moments of our clock."""
+
+    chain: ChainName
+    since: datetime
+    until: datetime
 
 
 class ClockRead(Struct, frozen=True):
@@ -45,4 +72,14 @@ class Accepted(Struct, frozen=True):
     """The shop takes what has come as enough, late or not."""
 
 
-Change = TransferSeen | TransferLost | HeadMoved | ClockRead | Cancelled | Accepted
+Change = (
+    TransferSeen
+    | TransferLost
+    | TransferVouched
+    | BalanceRead
+    | HeadMoved
+    | ChainStood
+    | ClockRead
+    | Cancelled
+    | Accepted
+)

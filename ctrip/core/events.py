@@ -49,7 +49,7 @@ OF_FLAG: Final[Mapping[Flag, EventType]] = {
 }
 
 
-class PaymentEvent(Struct, frozen=True, kw_only=True):
+class PaymentEvent(Struct, frozen=True, kw_only=True, gc=False):
     """One piece of news, with the payment as it was when it became true."""
 
     type: EventType

@@ -12,38 +12,51 @@ from typing import Final
 from msgspec import Struct, json
 
 from ctrip.core.events import EventType, PaymentEvent
-from ctrip.core.ids import Address, Asset, BlockHash, EventId, RawAddress, TxHash
+from ctrip.core.finality import Tag
+from ctrip.core.ids import (
+    Address,
+    Asset,
+    BlockHash,
+    ChainName,
+    EventId,
+    PaymentId,
+    RawAddress,
+    TokenId,
+    TxHash,
+)
 from ctrip.core.money import in_coins, payment_uri
-from ctrip.core.payment import Payment, Status, Transfer, TransferKey
+from ctrip.core.payment import Payment, Source, Status, Transfer, TransferKey
 
 ENCODER: Final = json.Encoder(uuid_format="canonical")
 
 
 class TransferView(Struct, frozen=True, kw_only=True, rename={"sender": "from"}):
-    """Money that reached the address."""
+    """Money that reached the address. What only a balance shows names no transaction."""
 
-    tx_hash: TxHash
+    chain: ChainName
+    tx_hash: TxHash | None
     asset: Asset  # "native" or the token's contract
-    sender: RawAddress
+    source: Source
+    sender: RawAddress | None
     amount: int
     block_number: int
     block_hash: BlockHash
     block_time: datetime
     log_index: int | None
-    confirmations: int
+    confirmations: int | None  # null on another chain than the payment's
     counted: bool  # towards the amount
     orphaned: bool
 
 
-class PaymentView(Struct, frozen=True, kw_only=True):
+class PaymentView(Struct, frozen=True, kw_only=True, gc=False):
     """A payment."""
 
-    id: str
+    id: PaymentId
     status: Status
     flags: list[str]
     chain: str
     chain_id: int
-    token_id: str | None
+    token_id: TokenId | None
     currency: str
     address: Address
     amount: int
@@ -51,9 +64,11 @@ class PaymentView(Struct, frozen=True, kw_only=True):
     amount_received: int
     confirmations: int
     confirmations_required: int
+    confirmed_by: Tag | None
     detected_in_block: int | None
     created_at: datetime
     expires_at: datetime
+    extended_seconds: int
     order_id: str | None
     description: str | None
     metadata: dict[str, str]
@@ -77,23 +92,26 @@ class EventView(Struct, frozen=True, kw_only=True):
 def show(payment: Payment) -> PaymentView:
     """Put a payment into the words of the contract."""
     counted = {transfer.key for transfer in payment.counted()}
+    since = payment.detected_in_block
     return PaymentView(
-        id=str(payment.id),
+        id=payment.id,
         status=payment.status,
         flags=sorted(payment.flags),
         chain=payment.chain,
         chain_id=payment.chain_id,
-        token_id=None if payment.token_id is None else str(payment.token_id),
+        token_id=payment.token_id,
         currency=payment.currency,
         address=payment.address,
         amount=payment.amount,
         amount_decimal=in_coins(payment.amount, payment.decimals),
         amount_received=payment.amount_received,
-        confirmations=payment.confirmations,
+        confirmations=0 if since is None else payment.depth_of(since),
         confirmations_required=payment.confirmations_required,
-        detected_in_block=payment.detected_in_block,
+        confirmed_by=payment.confirmed_by,
+        detected_in_block=since,
         created_at=payment.created_at,
         expires_at=payment.expires_at,
+        extended_seconds=payment.extended_seconds,
         order_id=payment.order_id,
         description=payment.description,
         metadata=payment.metadata,
@@ -104,7 +122,7 @@ def show(payment: Payment) -> PaymentView:
         ),
         checkout_url=None,  # there is no page for payers yet
         transfers=[
-            show_transfer(t, head=payment.head, counted=t.key in counted)
+            show_transfer(t, payment, counted=t.key in counted)
             for t in sorted(payment.transfers, key=place)
         ],
     )
@@ -116,19 +134,22 @@ def place(transfer: Transfer) -> tuple[int, int, TransferKey]:
     return transfer.block_number, index, transfer.key
 
 
-def show_transfer(transfer: Transfer, *, head: int, counted: bool) -> TransferView:
+def show_transfer(transfer: Transfer, payment: Payment, *, counted: bool) -> TransferView:
     """Put a transfer into the words of the contract."""
-    deep = 0 if transfer.orphaned else max(0, head - transfer.block_number + 1)
+    named = transfer.source is not Source.BALANCE
+    deep = 0 if transfer.orphaned else payment.depth_of(transfer.block_number)
     return TransferView(
-        tx_hash=transfer.key.tx_hash,
+        chain=transfer.key.chain,
+        tx_hash=transfer.key.tx_hash if named else None,
         asset=transfer.key.asset,
-        sender=transfer.sender,
+        source=transfer.source,
+        sender=transfer.sender if named else None,
         amount=transfer.amount,
         block_number=transfer.block_number,
         block_hash=transfer.block_hash,
         block_time=transfer.block_time,
         log_index=transfer.log_index,
-        confirmations=deep,
+        confirmations=deep if transfer.key.chain == payment.chain else None,
         counted=counted,
         orphaned=transfer.orphaned,
     )

@@ -82,11 +82,15 @@ async def dev_chain(
     block_seconds: int | None = BLOCK_SECONDS,
     state: Path | None = None,
     program: Path | None = None,
+    finality_lag: int = 2,
 ) -> AsyncIterator[DevChain]:
-    """Run a chain while the `async with` lasts. Port 0 takes a free one; no seconds, no mining."""
+    """Run a chain while the `async with` lasts. Port 0 takes a free one; no seconds, no mining.
+
+    Its `finalized` block is `finality_lag` below the newest, an even number.
+    """
     program = program or find_anvil()
     command: list[str | Path] = [program, "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--slots-in-an-epoch", "1", "--prune-history", str(STATES_KEPT)]
+    command += ["--slots-in-an-epoch", str(finality_lag // 2), "--prune-history", str(STATES_KEPT)]
     command += ["--block-time", str(block_seconds)] if block_seconds else ["--no-mining"]
     command += ["--color", "never", NO_POOL_CHECK]
     cache = log.with_name(f"{log.name}.cache")  # anvil's own choice is the home folder

@@ -21,10 +21,11 @@ from ctrip.chain.wire import Endpoint
 from ctrip.clock import SystemClock
 from ctrip.core.chains import Chain, Token
 from ctrip.core.errors import ConfigError
+from ctrip.core.finality import Depth
 from ctrip.core.ids import Address, Amount, ChainName, raw
 from ctrip.core.scan import find_fork
 from ctrip.dev import postgres, token
-from ctrip.dev.anvil import CHAIN_ID, FUNDER, DevChain, dev_chain
+from ctrip.dev.anvil import BLOCK_SECONDS, CHAIN_ID, FUNDER, DevChain, dev_chain
 from ctrip.dev.postgres import Cluster
 from ctrip.settings import (
     Chains,
@@ -185,7 +186,21 @@ async def compare(pool: Pool, chain: DevChain, folder: Path) -> None:
 
 def client_of(chain: DevChain) -> RpcChain:
     """Return a client for the dev chain."""
-    return RpcChain(CHAIN, [Secret(chain.url)], chain_id=CHAIN_ID, finality_depth=2)
+    return RpcChain(network(), [Secret(chain.url)], SystemClock())
+
+
+def network() -> Chain:
+    """Return the dev chain as chains.yaml would list it."""
+    return Chain(
+        name=CHAIN,
+        chain_id=CHAIN_ID,
+        confirmations=Depth(3),
+        finality_depth=64,
+        poll_interval_seconds=0.25,
+        idle_interval_seconds=5,
+        block_seconds=BLOCK_SECONDS,
+        tokens=(test_token(),),
+    )
 
 
 def test_token() -> Token:
@@ -201,14 +216,6 @@ def test_token() -> Token:
 
 def settings_of(plan: Plan, card: Card, database: Secret) -> Settings:
     """Return what `ctrip serve` would be told by a config.toml for this machine."""
-    chain = Chain(
-        name=CHAIN,
-        chain_id=CHAIN_ID,
-        confirmations=3,
-        finality_depth=64,
-        poll_interval_seconds=0.25,
-        tokens=(test_token(),),
-    )
     return Settings(
         database=Database(url=database),
         wallet=Wallet(mnemonic=Secret(WORDS)),
@@ -218,7 +225,7 @@ def settings_of(plan: Plan, card: Card, database: Secret) -> Settings:
         ),
         log=Log(level="info", format="text"),
         chains=Chains(use=(CHAIN,)),
-        networks=(Network(chain=chain, rpc_urls=(Secret(card.rpc_url),)),),
+        networks=(Network(chain=network(), rpc_urls=(Secret(card.rpc_url),)),),
     )
 
 

@@ -3,12 +3,20 @@
     lock the rows -> machine.advance for each change -> write payments, transfers, events
 
 All in the caller's transaction, so payments and the news about them are written together
-or not at all. However many payments a window of blocks pays, the number of statements is
-the same. Nothing is kept between calls: a caller whose commit was lost reads again.
+or not at all. Nothing is kept between calls: a caller whose commit was lost reads again.
+
+However many payments a window of blocks pays, the number of statements has a limit. Many
+are drawn up in a few parts, each while Postgres writes the one before, and the process
+does its other work in between.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
+from math import ceil
+from typing import Final
+
+from msgspec import Struct
 
 from ctrip.core.changes import Change
 from ctrip.core.events import PaymentEvent
@@ -20,6 +28,18 @@ from ctrip.store.pool import Conn
 
 Changes = Mapping[PaymentId, Sequence[Change]]
 
+PARTS_MAX: Final = 5  # so many that the first, for which Postgres waits, is short
+PART_MIN: Final = 500  # payments; below, a statement of its own costs more than waiting saves
+BREATH: Final = 25  # payments, a millisecond's work, before others have a turn
+
+
+class Part(Struct, frozen=True):
+    """What becomes of some of the payments, ready to be written."""
+
+    events: list[PaymentEvent]
+    saving: payments.Saving | None  # None if nothing changed
+    news: list[object] | None
+
 
 async def apply(
     conn: Conn, changes: Changes, *, to_global: bool, now: datetime
@@ -28,10 +48,36 @@ async def apply(
     if not changes:
         return []
     before = await payments.lock(conn, list(changes))
+    size = max(PART_MIN, ceil(len(before) / PARTS_MAX))
+    events: list[PaymentEvent] = []
+    ready = Part([], None, None)
+    for start in range(0, len(before), size):
+        some = before[start : start + size]
+        coming = draw_up(some, changes, to_global=to_global, now=now)
+        ready = await beside(write(conn, ready), coming)
+        events += ready.events
+    await write(conn, ready)
+    return events
+
+
+async def beside(writing: Coroutine[None, None, None], coming: Coroutine[None, None, Part]) -> Part:
+    """Return what is drawn up while the part before is written; no fault leaves one running."""
+    written, part = await asyncio.gather(writing, coming, return_exceptions=True)
+    if isinstance(written, BaseException):
+        raise written
+    if isinstance(part, BaseException):
+        raise part
+    return part
+
+
+async def draw_up(
+    before: Sequence[Payment], changes: Changes, *, to_global: bool, now: datetime
+) -> Part:
+    """Advance payments and encode what is to be written, without keeping others waiting."""
     events: list[PaymentEvent] = []
     changed: list[Payment] = []
     moved: list[tuple[Payment, Transfer]] = []
-    for payment in before:
+    for number, payment in enumerate(before, start=1):
         after = payment
         for change in changes[payment.id]:
             step = advance(after, change)
@@ -40,8 +86,18 @@ async def apply(
         if after != payment:
             changed.append(after)
             moved += [(after, t) for t in after.transfers if t not in payment.transfers]
-    if changed:
-        await payments.save(conn, changed, moved)
-    if events:
-        await outbox.append(conn, events, to_global=to_global, now=now)
-    return events
+        if number % BREATH == 0:
+            await asyncio.sleep(0)
+    return Part(
+        events,
+        payments.saving(changed, moved) if changed else None,
+        outbox.append_arguments(events, to_global=to_global, now=now) if events else None,
+    )
+
+
+async def write(conn: Conn, part: Part) -> None:
+    """Write a part, in three statements at most."""
+    if part.saving is not None:
+        await payments.write(conn, part.saving)
+    if part.news is not None:
+        await outbox.write(conn, part.news)

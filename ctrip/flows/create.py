@@ -14,7 +14,7 @@ same ids.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import Final
@@ -27,6 +27,7 @@ from ctrip import logs
 from ctrip.clock import Clock
 from ctrip.core.chains import Chain, Token
 from ctrip.core.errors import OutageError, RequestError
+from ctrip.core.finality import confirmations_for, depth_for, needs_second_opinion
 from ctrip.core.ids import NATIVE, Address, Amount, ChainName, PaymentId, TokenId
 from ctrip.core.payment import Payment
 from ctrip.settings import Network, Payments
@@ -39,6 +40,7 @@ WRITERS: Final = 2  # one batch is drawn up while the other is written
 BATCH_MAX: Final = 256  # payments; beyond it a transaction gets long for those who wait
 BUSY_BATCH_MIN: Final = 4  # payments; smaller ones reserve what they need and leave no gaps
 BATCHES_AHEAD: Final = 8  # what a busy batch reserves beyond its own need
+PACE_AGE_MAX: Final = timedelta(minutes=1)  # of a chain's measured pace
 TRIES: Final = 2  # a pool's idle connections die unnoticed when Postgres restarts
 
 NO_ADDRESS: Final = Address("")
@@ -96,7 +98,7 @@ class Waiting(Struct, frozen=True):
 class Creator:
     """Makes payments on the networks served."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  one for each part it needs
         self,
         networks: Sequence[Network],
         settings: Payments,
@@ -107,6 +109,7 @@ class Creator:
         news: asyncio.Event,
         *,
         to_global: bool,
+        on_open: Callable[[ChainName], None] = lambda _: None,
     ) -> None:
         self._chains = {network.chain.name: network.chain for network in networks}
         self._settings = settings
@@ -116,15 +119,24 @@ class Creator:
         self._guard = guard
         self._news = news
         self._to_global = to_global
+        self._on_open = on_open
         self._watched: set[ChainName] = set()
+        self._paces: dict[ChainName, float] = {}  # seconds from block to block, as measured
+        self._paces_at = clock.now()
         self._indexes: deque[int] = deque()  # reserved, not yet used
         self._waiting: dict[PaymentId, Waiting] = {}
         self._writing = asyncio.Semaphore(WRITERS)
 
     async def create(self, order: Order) -> Payment:
         """Return a new payment with an address of its own, written and announced."""
-        payment = self._draw_up(order)
-        await self._check_watched(payment.chain)
+        chain = self._chains.get(order.chain)
+        if chain is None:
+            raise UnsupportedChain(f"Unsupported chain: {order.chain}")
+        token = find_token(chain, order.token_id)
+        if order.webhook_url and (fault := self._guard.check_url(order.webhook_url)):
+            raise BadWebhookUrl(f"webhook_url: {fault}")
+        await self._check_watched(chain.name)
+        payment = self._draw_up(order, chain, token)
         mine = Waiting(payment, asyncio.get_running_loop().create_future())
         self._waiting[payment.id] = mine
         async with self._writing:
@@ -133,14 +145,11 @@ class Creator:
                 await self._write_batch()
         return await mine.written
 
-    def _draw_up(self, order: Order) -> Payment:
-        """Turn an order into a payment, or say why it cannot be."""
-        chain = self._chains.get(order.chain)
-        if chain is None:
-            raise UnsupportedChain(f"Unsupported chain: {order.chain}")
-        token = find_token(chain, order.token_id)
-        if order.webhook_url and (fault := self._guard.check_url(order.webhook_url)):
-            raise BadWebhookUrl(f"webhook_url: {fault}")
+    def _draw_up(self, order: Order, chain: Chain, token: Token | None) -> Payment:
+        """Turn an order that is possible into a payment without an address."""
+        terms = token.terms if token else chain.coin_terms
+        depth = depth_for(order.amount, chain.confirmations, terms)
+        pace = min(self._paces.get(chain.name, chain.block_seconds), chain.block_seconds)
         now = self._clock.now()
         expires_at = now + timedelta(
             seconds=order.expires_in_seconds or self._settings.expires_in_seconds
@@ -157,7 +166,9 @@ class Creator:
             address=NO_ADDRESS,
             derivation_index=-1,
             amount=order.amount,
-            confirmations_required=chain.confirmations,
+            confirmations_required=confirmations_for(depth, pace_seconds=pace),
+            confirmed_by=depth.tag,
+            needs_vouching=needs_second_opinion(order.amount, terms),
             accepts_late=self._settings.late_payments == "accept",
             created_at=now,
             expires_at=expires_at,
@@ -172,10 +183,13 @@ class Creator:
 
     async def _check_watched(self, chain: ChainName) -> None:
         """Refuse while a chain was never read: its watch begins at the head of that moment."""
-        if chain in self._watched:
+        now = self._clock.now()
+        if chain in self._watched and now - self._paces_at <= PACE_AGE_MAX:
             return
         async with connection(self._pool) as conn:
             self._watched |= (await blocks.places(conn)).keys()
+            self._paces = await blocks.paces(conn)
+        self._paces_at = now
         if chain not in self._watched:
             raise ChainNotWatched(f"{chain} is not being watched yet; try again in a moment")
 
@@ -199,6 +213,8 @@ class Creator:
         for waiting, payment in zip(batch, written, strict=True):
             if not waiting.written.done():
                 waiting.written.set_result(payment)
+        for chain in {payment.chain for payment in written}:
+            self._on_open(chain)
         if self._to_global or any(payment.webhook_url for payment in written):
             self._news.set()
 

@@ -12,7 +12,7 @@ from ctrip.clock import Clock
 from ctrip.core.changes import ClockRead
 from ctrip.core.ids import ChainName
 from ctrip.flows.apply import apply
-from ctrip.store import blocks, payments
+from ctrip.store import blocks, payment_sets
 from ctrip.store.pool import Pool, connection, transaction
 
 PAYMENTS_PER_PASS_MAX: Final = 500  # locked at once, so that a pass stays short
@@ -39,7 +39,9 @@ class Expirer:
         now = self._clock.now()
         past = ClockRead(min(now, place.time))
         async with transaction(self._pool) as conn:
-            due = await payments.due(conn, self._chain, past.now, count_max=PAYMENTS_PER_PASS_MAX)
+            due = await payment_sets.due(
+                conn, self._chain, past.now, count_max=PAYMENTS_PER_PASS_MAX
+            )
             changes = {payment_id: [past] for payment_id in due}
             events = await apply(conn, changes, to_global=self._to_global, now=now)
         if events:

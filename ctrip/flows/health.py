@@ -5,18 +5,23 @@ says so without turning the others red.
 """
 
 import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
 
+from ctrip.chain.client import EndpointState
 from ctrip.clock import Clock
+from ctrip.core.blocks import Header
+from ctrip.core.chains import Chain
 from ctrip.core.errors import OutageError
-from ctrip.core.ids import BlockNumber, ChainName
+from ctrip.core.ids import BlockHash, BlockNumber, ChainName
+from ctrip.core.scan import patience
 from ctrip.store import outbox
 from ctrip.store.pool import Pool, connection
 
-SILENCE_MAX: Final = timedelta(seconds=60)  # since a chain was last read to its head
+SILENCE_SECONDS_MAX: Final = 60.0  # since a chain was last read to its head
 OVERDUE_MAX: Final = timedelta(minutes=5)  # of the oldest delivery that is due
 BACKLOG_COUNTED_MAX: Final = 10_000  # deliveries; beyond it the count says "at least"
 
@@ -27,6 +32,9 @@ class Sight(Struct, frozen=True, kw_only=True):
     head: BlockNumber
     read: BlockNumber
     at: datetime
+    tip: BlockHash
+    tip_since: datetime  # by our clock
+    rests: bool  # nothing may be paid, so it is looked at seldom
 
 
 class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -41,14 +49,21 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
     deliveries_due: int | None = None
     deliveries_waiting: int | None = None
     mode: str = ""
+    endpoints: list[EndpointState] = []
 
 
 class Health:
     """The board that tasks write on."""
 
-    def __init__(self, clock: Clock, chains: tuple[ChainName, ...]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        chains: Sequence[Chain],
+        endpoints: Mapping[ChainName, Callable[[], Sequence[EndpointState]]] | None = None,
+    ) -> None:
         self._clock = clock
-        self._chains = chains
+        self._chains = {chain.name: chain for chain in chains}
+        self._endpoints = endpoints or {}
         self._faults: dict[str, str] = {}
         self._sights: dict[ChainName, Sight] = {}
         self._since = clock.now()
@@ -62,9 +77,16 @@ class Health:
         """Note that a task does its work."""
         self._faults.pop(task, None)
 
-    def saw(self, chain: ChainName, *, head: BlockNumber, read: BlockNumber) -> None:
+    def saw(
+        self, chain: ChainName, *, head: Header, read: BlockNumber, rests: bool = False
+    ) -> None:
         """Note how far a chain has come and how far it was read."""
-        self._sights[chain] = Sight(head=head, read=read, at=self._clock.now())
+        now, before = self._clock.now(), self._sights.get(chain)
+        stands = before is not None and before.tip == head.hash
+        since = before.tip_since if before is not None and stands else now
+        self._sights[chain] = Sight(
+            head=head.number, read=read, at=now, tip=head.hash, tip_since=since, rests=rests
+        )
         if len(self._sights) == len(self._chains):
             self.all_seen.set()
 
@@ -79,16 +101,27 @@ class Health:
         sight = self._sights.get(name)
         if sight is None:
             waiting = fault or "not read yet"
-            return Part(ok=False, why=waiting)
-        silent = now - sight.at > SILENCE_MAX
+            return Part(ok=False, why=waiting, endpoints=self._states(name))
+        still = (now - sight.tip_since).total_seconds()
+        chain = self._chains[name]
+        pause = chain.idle_interval_seconds if sight.rests else 0.0
+        if (now - sight.at).total_seconds() > SILENCE_SECONDS_MAX + pause:
+            fault = fault or "no news from its endpoints"
+        if still > patience(chain) + pause:
+            fault = fault or f"no endpoint has shown a new block for {still:.0f} seconds"
         return Part(
-            ok=not silent and not fault,
-            why=fault or ("no news from its endpoints" if silent else ""),
+            ok=not fault,
+            why=fault,
+            endpoints=self._states(name),
             head=sight.head,
             read=sight.read,
             lag_blocks=max(0, sight.head - sight.read),
             seen_seconds_ago=int((now - sight.at).total_seconds()),
         )
+
+    def _states(self, name: ChainName) -> list[EndpointState]:
+        states = self._endpoints.get(name)
+        return list(states()) if states else []
 
     async def parts(self, pool: Pool) -> dict[str, Part | dict[ChainName, Part]]:
         """Judge everything."""

@@ -24,7 +24,7 @@ log = logs.get("ctrip.supervise")
 
 
 async def every(
-    seconds: float,
+    seconds: float | Callable[[], float],
     run_once: Callable[[], Awaitable[bool]],
     *,
     task: str,
@@ -53,7 +53,7 @@ async def every(
             failures = 0
             health.works(task)
             if not more:
-                await pause(seconds, nudge)
+                await pause(seconds() if callable(seconds) else seconds, nudge)
             continue
         failures += 1
         await asyncio.sleep(backoff_seconds(failures))

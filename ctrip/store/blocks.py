@@ -6,13 +6,16 @@ two watchers, or of one that was paused and the one that took over, the slower w
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from msgspec import Struct, convert
 
-from ctrip.core.blocks import Header
+from ctrip.core.blocks import Head, Header
 from ctrip.core.ids import BlockHash, BlockNumber, ChainName
 from ctrip.core.scan import Cursor
 from ctrip.store.pool import Conn
+
+BLOCKS_FOR_A_PACE_MIN: Final = 16  # fewer say little
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -20,25 +23,29 @@ class Place(Struct, frozen=True, kw_only=True):
 
     chain: ChainName
     number: BlockNumber
-    time: datetime  # the block's own
+    hash: BlockHash
+    finalized: BlockNumber
+    safe: BlockNumber
+    time: datetime  # of the block up to which all was read, gaps below it included
     moved_at: datetime  # ours
 
 
 START = """
-INSERT INTO cursors (chain, number, hash, time, finalized, moved_at)
-VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (chain) DO NOTHING
+INSERT INTO cursors (chain, number, hash, time, finalized, safe, reread, moved_at)
+VALUES ($1, $2, $3, $4, $5, $6, $2, $7) ON CONFLICT (chain) DO NOTHING
 """
 
 
-async def start(
-    conn: Conn, chain: ChainName, head: Header, *, finalized: BlockNumber, now: datetime
-) -> bool:
+async def start(conn: Conn, chain: ChainName, head: Head, *, now: datetime) -> bool:
     """Begin to watch a chain, at its head; return False if somebody else already did."""
-    status = await conn.execute(START, chain, head.number, head.hash, head.time, finalized, now)
+    top = head.latest
+    status = await conn.execute(
+        START, chain, top.number, top.hash, top.time, head.finalized, head.safe, now
+    )
     return status == "INSERT 0 1"
 
 
-CURSOR = "SELECT number, hash, finalized FROM cursors WHERE chain = $1"
+CURSOR = "SELECT number, hash, finalized, safe, time, moved_at FROM cursors WHERE chain = $1"
 
 
 async def cursor(conn: Conn, chain: ChainName) -> Cursor | None:
@@ -47,12 +54,30 @@ async def cursor(conn: Conn, chain: ChainName) -> Cursor | None:
     return None if row is None else convert({**row}, Cursor)
 
 
-PLACES = "SELECT chain, number, time, moved_at FROM cursors"
+PLACES = """
+SELECT chain, number, hash, finalized, safe, moved_at, least(time, (
+    SELECT min(read_until) FROM rescans r
+    WHERE r.chain = c.chain AND cause = 'gap' AND ended_at IS NULL)) AS time
+FROM cursors c
+"""
 
 
 async def places(conn: Conn) -> dict[ChainName, Place]:
     """Return where every chain's reading stands."""
     return {row["chain"]: convert({**row}, Place) for row in await conn.fetch(PLACES)}
+
+
+WHOLE = """
+SELECT number, hash, finalized, safe, time, moved_at FROM cursors c
+WHERE chain = $1 AND NOT EXISTS (
+    SELECT FROM rescans r WHERE r.chain = c.chain AND cause = 'gap' AND ended_at IS NULL)
+"""
+
+
+async def whole(conn: Conn, chain: ChainName) -> Cursor | None:
+    """Return how far a chain was read without a gap, or None while there is one."""
+    row = await conn.fetchrow(WHOLE, chain)
+    return None if row is None else convert({**row}, Cursor)
 
 
 HOLD = "SELECT true FROM cursors WHERE chain = $1 AND hash = $2 FOR UPDATE"
@@ -65,16 +90,50 @@ async def hold(conn: Conn, chain: ChainName, *, at: BlockHash) -> bool:
 
 MOVE = """
 UPDATE cursors SET number = $2, hash = $3, time = $4, finalized = greatest(finalized, $5),
-    moved_at = $6
+    safe = greatest(safe, $6), moved_at = CASE WHEN hash = $3 THEN moved_at ELSE $7 END
 WHERE chain = $1
 """
 
 
 async def move(
-    conn: Conn, chain: ChainName, *, to: Header, finalized: BlockNumber, now: datetime
+    conn: Conn,
+    chain: ChainName,
+    *,
+    to: Header,
+    finalized: BlockNumber,
+    safe: BlockNumber,
+    now: datetime,
 ) -> None:
     """Move on a cursor that is held."""
-    await conn.execute(MOVE, chain, to.number, to.hash, to.time, finalized, now)
+    await conn.execute(MOVE, chain, to.number, to.hash, to.time, finalized, safe, now)
+
+
+REREAD = "SELECT reread FROM cursors WHERE chain = $1"
+
+
+async def reread(conn: Conn, chain: ChainName) -> BlockNumber:
+    """Return the last block whose logs were read a second time."""
+    return BlockNumber(await conn.fetchval(REREAD, chain))
+
+
+NOTE_REREAD = "UPDATE cursors SET reread = greatest(reread, $2) WHERE chain = $1"
+
+
+async def note_reread(conn: Conn, chain: ChainName, to: BlockNumber) -> None:
+    """Note that the logs of all blocks up to `to` were read a second time."""
+    await conn.execute(NOTE_REREAD, chain, to)
+
+
+PACES = """
+SELECT chain, extract(epoch FROM max(time) - min(time))::float8 / (max(number) - min(number)) pace
+FROM blocks GROUP BY chain HAVING max(number) - min(number) >= $1 AND max(time) > min(time)
+"""
+
+
+async def paces(conn: Conn) -> dict[ChainName, float]:
+    """Return the seconds from block to block, lately, of those chains of which it is known."""
+    rows = await conn.fetch(PACES, BLOCKS_FOR_A_PACE_MIN)
+    return {row["chain"]: row["pace"] for row in rows}
 
 
 KNOWN = "SELECT number, hash FROM blocks WHERE chain = $1 ORDER BY number DESC LIMIT $2"
@@ -88,8 +147,8 @@ async def known(conn: Conn, chain: ChainName, *, count_max: int) -> dict[BlockNu
 
 CUT = "DELETE FROM blocks WHERE chain = $1 AND number > $2"
 ADD = """
-INSERT INTO blocks (chain, number, hash)
-SELECT $1, number, hash FROM unnest($2::bigint[], $3::text[]) AS new (number, hash)
+INSERT INTO blocks (chain, number, hash, time)
+SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::timestamptz[])
 """
 PRUNE = "DELETE FROM blocks WHERE chain = $1 AND number < $2"
 
@@ -104,5 +163,7 @@ async def add(
 ) -> None:
     """Put `new` on top of block `above`, and forget what lies below the newest final block."""
     await conn.execute(CUT, chain, above)
-    await conn.execute(ADD, chain, [h.number for h in new], [h.hash for h in new])
+    await conn.execute(
+        ADD, chain, [h.number for h in new], [h.hash for h in new], [h.time for h in new]
+    )
     await conn.execute(PRUNE, chain, finalized)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from msgspec import Struct, convert, json
+from msgspec import Struct, convert
 
 from ctrip.core.events import PaymentEvent
 from ctrip.core.ids import EventId, PaymentId
@@ -20,57 +20,52 @@ from ctrip.store.pool import Conn
 GLOBAL: Final = "global"  # the receiver of the configuration
 PER_PAYMENT: Final = "payment"  # the payment's own webhook_url
 
-# The body travels as text inside JSON and is stored as the bytes that it was: UTF-8.
 APPEND = """
-WITH new AS MATERIALIZED (
-    SELECT * FROM json_to_recordset($1::json) AS row (
-        id text, payment_id uuid, sequence int, type text, body text, targets text[])
-), event AS (
+WITH event AS (
     INSERT INTO events (id, payment_id, sequence, type, body, created_at)
-    SELECT id, payment_id, sequence, type, convert_to(body, 'UTF8'), $2 FROM new
+    SELECT *, $6 FROM unnest($1::text[], $2::uuid[], $3::int[], $4::text[], $5::bytea[])
     ON CONFLICT (id) DO NOTHING
     RETURNING id
 )
 INSERT INTO deliveries (event_id, target, due_at)
-SELECT id, unnest(targets), $2 FROM new JOIN event USING (id)
+SELECT id, 'global', $6::timestamptz FROM event WHERE $7::bool
+UNION ALL
+SELECT id, 'payment', $6 FROM event WHERE id = ANY($8::text[])
 """
-
-
-class Row(Struct, frozen=True):
-    """An event as APPEND reads it."""
-
-    id: EventId
-    payment_id: PaymentId
-    sequence: int
-    type: str
-    body: str
-    targets: list[str]
 
 
 def append_arguments(
     events: Sequence[PaymentEvent], *, to_global: bool, now: datetime
 ) -> list[object]:
-    """Return what APPEND is given."""
-    everyone = [GLOBAL] if to_global else []
-    rows = [
-        Row(
-            event.id,
-            event.payment.id,
-            event.payment.sequence,
-            event.type,
-            event_body(event, now).decode(),
-            [*everyone, PER_PAYMENT] if event.payment.webhook_url else everyone,
-        )
-        for event in events
+    """Return what APPEND is given, in the order of the ids, so that indexes grow page by page."""
+    ordered = sorted(events, key=id_of)
+    return [
+        [event.id for event in ordered],
+        [event.payment.id for event in ordered],
+        [event.payment.sequence for event in ordered],
+        [event.type for event in ordered],
+        [event_body(event, now) for event in ordered],
+        now,
+        to_global,
+        [event.id for event in ordered if event.payment.webhook_url],
     ]
-    return [json.encode(rows).decode(), now]
+
+
+def id_of(event: PaymentEvent) -> EventId:
+    """Return what an event is known by."""
+    return event.id
 
 
 async def append(
     conn: Conn, events: Sequence[PaymentEvent], *, to_global: bool, now: datetime
 ) -> None:
     """Promise these events to their receivers, in the transaction that caused them."""
-    await conn.execute(APPEND, *append_arguments(events, to_global=to_global, now=now))
+    await write(conn, append_arguments(events, to_global=to_global, now=now))
+
+
+async def write(conn: Conn, arguments: Sequence[object]) -> None:
+    """Append events that were encoded before."""
+    await conn.execute(APPEND, *arguments)
 
 
 class Claim(Struct, frozen=True, kw_only=True):

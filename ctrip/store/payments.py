@@ -1,35 +1,48 @@
-"""The only writer of the tables payments and transfers.
+"""The only writer of the tables payments and transfers; payment_sets.py asks which are meant.
 
-Reads and writes are for many payments at once: a block can pay ten thousand, in the
-same number of statements as one. Columns become the fields of core.Payment by name.
+Reads and writes are for many payments at once: a block can pay ten thousand. They travel
+as one JSON text in either direction, which Postgres and msgspec read and write much faster
+than asyncpg does rows and arrays, value by value. Numbers keep all their digits, and
+columns become the fields of core.Payment by name.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Final
 
-from msgspec import convert, json
+from msgspec import Struct, json
+from msgspec.structs import replace
 
-from ctrip.core.ids import BlockHash, BlockNumber, ChainName, PaymentId, RawAddress
-from ctrip.core.payment import Payment, Transfer, TransferKey
+from ctrip.core.ids import (
+    Amount,
+    Asset,
+    BlockHash,
+    BlockNumber,
+    ChainName,
+    PaymentId,
+    RawAddress,
+    TxHash,
+)
+from ctrip.core.payment import Flag, Payment, Source, Status, Transfer, TransferKey
 from ctrip.store.pool import Conn
 
-# One JSON text instead of an array a column: asyncpg encodes arrays element by element in
-# Python, which was a good part of what a create costs.
 INSERT = """
 INSERT INTO payments (
     id, chain, chain_id, token_id, contract, asset, currency, decimals, address, wallet,
-    derivation_index, amount, confirmations_required, accepts_late, created_at, expires_at,
-    watched_until, order_id, description, metadata, redirect_url, webhook_url, sequence)
+    derivation_index, amount, confirmations_required, confirmed_by, needs_vouching, accepts_late,
+    created_at, expires_at, watched_until, order_id, description, metadata, redirect_url,
+    webhook_url, sequence)
 SELECT id, chain, chain_id, token_id, contract, asset, currency, decimals, address, $2,
-    derivation_index, amount, confirmations_required, accepts_late, created_at, expires_at,
-    watched_until, order_id, description, metadata, redirect_url, webhook_url, sequence
+    derivation_index, amount, confirmations_required, confirmed_by, needs_vouching, accepts_late,
+    created_at, expires_at, watched_until, order_id, description, metadata, redirect_url,
+    webhook_url, sequence
 FROM json_to_recordset($1::json) AS new (
     id uuid, chain text, chain_id bigint, token_id uuid, contract text, asset text,
     currency text, decimals smallint, address text, derivation_index bigint,
-    amount numeric, confirmations_required int, accepts_late bool, created_at timestamptz,
-    expires_at timestamptz, watched_until timestamptz, order_id text, description text,
-    metadata jsonb, redirect_url text, webhook_url text, sequence int)
+    amount numeric, confirmations_required int, confirmed_by text, needs_vouching bool,
+    accepts_late bool, created_at timestamptz, expires_at timestamptz,
+    watched_until timestamptz, order_id text, description text, metadata jsonb,
+    redirect_url text, webhook_url text, sequence int)
 ON CONFLICT (id) DO NOTHING
 """
 
@@ -52,159 +65,212 @@ async def existing(conn: Conn, ids: Sequence[PaymentId]) -> set[PaymentId]:
     return {row["id"] for row in await conn.fetch(EXISTING, ids)}
 
 
-GET = """
-SELECT p.*, coalesce(c.number, 0) AS head, coalesce(c.finalized, 0) AS finalized
+FOUND = """
+SELECT p.*, coalesce(c.number, 0) AS head, coalesce(c.finalized, 0) AS finalized,
+    coalesce(c.safe, 0) AS safe
 FROM payments p LEFT JOIN cursors c USING (chain)
 WHERE p.id = ANY($1::uuid[]) ORDER BY p.id
 """
 
-LOCK = GET + "FOR UPDATE OF p"
-
-TRANSFERS = "SELECT * FROM transfers WHERE payment_id = ANY($1::uuid[]) ORDER BY block_number"
+GET = f"SELECT json_agg(found) FROM ({FOUND}) AS found"  # noqa: S608  of our own text
 
 
 async def find(conn: Conn, payment_id: PaymentId) -> Payment | None:
     """Read one payment as it is now."""
-    found = await with_transfers(conn, await conn.fetch(GET, [payment_id]))
+    found = await with_transfers(conn, await conn.fetchval(GET, [payment_id]))
     return found[0] if found else None
+
+
+LOCK = f"SELECT json_agg(found) FROM ({FOUND} FOR UPDATE OF p) AS found"  # noqa: S608
 
 
 async def lock(conn: Conn, ids: Sequence[PaymentId]) -> list[Payment]:
     """Read payments and hold them until the transaction ends. By id, so that nobody deadlocks."""
-    return await with_transfers(conn, await conn.fetch(LOCK, ids))
+    return await with_transfers(conn, await conn.fetchval(LOCK, ids))
 
 
-async def with_transfers(conn: Conn, rows: Sequence[Any]) -> list[Payment]:
-    """Put each payment together with its transfers."""
-    found: dict[PaymentId, list[Transfer]] = {row["id"]: [] for row in rows}
-    for row in await conn.fetch(TRANSFERS, list(found)):
-        found[row["payment_id"]].append(
-            convert({**row, "key": convert({**row}, TransferKey)}, Transfer)
-        )
-    return [convert({**row, "transfers": found[row["id"]]}, Payment) for row in rows]
+class Placed(Struct, frozen=True, gc=False):
+    """A transfer, and whose it is."""
+
+    payment_id: PaymentId
+    transfer: Transfer
+
+
+PAYMENTS: Final = json.Decoder(list[Payment])
+PLACED: Final = json.Decoder(list[Placed])
+
+TRANSFERS = """
+SELECT json_agg(json_build_object('payment_id', payment_id, 'transfer', transfer)) FROM (
+    SELECT *, (SELECT key FROM (SELECT chain, tx_hash, asset, recipient, ordinal) AS key) AS key
+    FROM transfers WHERE payment_id = ANY($1::uuid[]) ORDER BY block_number) AS transfer
+"""
+
+
+async def with_transfers(conn: Conn, text: str | None) -> list[Payment]:
+    """Put each payment together with its transfers.
+
+    They are read after the payments, not with them: a statement that waits for a lock sees
+    the payment as the last holder left it, but all other tables as they were before.
+    """
+    found = PAYMENTS.decode(text) if text else []
+    placed = await conn.fetchval(TRANSFERS, [payment.id for payment in found])
+    if not placed:
+        return found
+    of: dict[PaymentId, list[Transfer]] = {}
+    for one in PLACED.decode(placed):
+        of.setdefault(one.payment_id, []).append(one.transfer)
+    return [replace(p, transfers=tuple(of[p.id])) if p.id in of else p for p in found]
 
 
 UPDATE = """
 UPDATE payments AS p SET
-    status = new.status, flags = new.flags::text[], detected_in_block = new.detected_in_block,
+    status = new.status, flags = new.flags, detected_in_block = new.detected_in_block,
     amount_received = new.amount_received, sequence = new.sequence, lapsed = new.lapsed,
-    closed = new.closed, cancelled = new.cancelled, accepted_amount = new.accepted_amount
-FROM unnest(
-    $1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::numeric[], $6::int[], $7::bool[],
-    $8::bool[], $9::bool[], $10::numeric[])
-AS new (id, status, flags, detected_in_block, amount_received, sequence, lapsed, closed,
-    cancelled, accepted_amount)
+    closed = new.closed, cancelled = new.cancelled, accepted_amount = new.accepted_amount,
+    expires_at = new.expires_at, watched_until = new.watched_until,
+    stood_until = new.stood_until, extended_seconds = new.extended_seconds
+FROM json_to_recordset($1::json) AS new (
+    id uuid, status text, flags text[], detected_in_block bigint, amount_received numeric,
+    sequence int, lapsed bool, closed bool, cancelled bool, accepted_amount numeric,
+    expires_at timestamptz, watched_until timestamptz, stood_until timestamptz,
+    extended_seconds int)
 WHERE p.id = new.id
 """
+
+
+class Row(Struct, frozen=True, gc=False):
+    """A payment as UPDATE reads it."""
+
+    id: PaymentId
+    status: Status
+    flags: list[Flag]
+    detected_in_block: BlockNumber | None
+    amount_received: Amount
+    sequence: int
+    lapsed: bool
+    closed: bool
+    cancelled: bool
+    accepted_amount: Amount | None
+    expires_at: datetime
+    watched_until: datetime
+    stood_until: datetime | None
+    extended_seconds: int
+
+
+def row(payment: Payment) -> Row:
+    """Return what may have changed of a payment."""
+    return Row(
+        payment.id,
+        payment.status,
+        sorted(payment.flags),
+        payment.detected_in_block,
+        payment.amount_received,
+        payment.sequence,
+        payment.lapsed,
+        payment.closed,
+        payment.cancelled,
+        payment.accepted_amount,
+        payment.expires_at,
+        payment.watched_until,
+        payment.stood_until,
+        payment.extended_seconds,
+    )
+
 
 UPSERT_TRANSFERS = """
 INSERT INTO transfers (
     chain, payment_id, tx_hash, asset, recipient, ordinal, sender, amount, block_number,
-    block_hash, block_time, log_index, orphaned)
-SELECT * FROM unnest(
-    $1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[],
-    $8::numeric[], $9::bigint[], $10::text[], $11::timestamptz[], $12::int[], $13::bool[])
+    block_hash, block_time, source, log_index, first_time, vouched, orphaned)
+SELECT * FROM json_to_recordset($1::json) AS new (
+    chain text, payment_id uuid, tx_hash text, asset text, recipient text, ordinal int,
+    sender text, amount numeric, block_number bigint, block_hash text, block_time timestamptz,
+    source text, log_index int, first_time timestamptz, vouched bool, orphaned bool)
 ON CONFLICT (chain, tx_hash, asset, recipient, ordinal) DO UPDATE SET
     block_number = excluded.block_number, block_hash = excluded.block_hash,
     block_time = excluded.block_time, log_index = excluded.log_index,
-    amount = excluded.amount, orphaned = excluded.orphaned
+    amount = excluded.amount, first_time = excluded.first_time, vouched = excluded.vouched,
+    orphaned = excluded.orphaned
 """
 
 
-async def save(
-    conn: Conn, changed: Sequence[Payment], moved: Sequence[tuple[Payment, Transfer]]
-) -> None:
-    """Write back payments that the machine advanced, and those of their transfers that moved."""
-    await conn.execute(
-        UPDATE,
-        [p.id for p in changed],
-        [p.status for p in changed],
-        ["{" + ",".join(sorted(p.flags)) + "}" for p in changed],
-        [p.detected_in_block for p in changed],
-        [p.amount_received for p in changed],
-        [p.sequence for p in changed],
-        [p.lapsed for p in changed],
-        [p.closed for p in changed],
-        [p.cancelled for p in changed],
-        [p.accepted_amount for p in changed],
+class TransferRow(Struct, frozen=True, gc=False):
+    """A transfer as UPSERT_TRANSFERS reads it."""
+
+    chain: ChainName
+    payment_id: PaymentId
+    tx_hash: TxHash
+    asset: Asset
+    recipient: RawAddress
+    ordinal: int
+    sender: RawAddress
+    amount: Amount
+    block_number: BlockNumber
+    block_hash: BlockHash
+    block_time: datetime
+    source: Source
+    log_index: int | None
+    first_time: datetime | None
+    vouched: bool
+    orphaned: bool
+
+
+def transfer_row(payment: Payment, transfer: Transfer) -> TransferRow:
+    """Return a transfer with the payment it is for."""
+    key = transfer.key
+    return TransferRow(
+        key.chain,
+        payment.id,
+        key.tx_hash,
+        key.asset,
+        key.recipient,
+        key.ordinal,
+        transfer.sender,
+        transfer.amount,
+        transfer.block_number,
+        transfer.block_hash,
+        transfer.block_time,
+        transfer.source,
+        transfer.log_index,
+        transfer.first_time,
+        transfer.vouched,
+        transfer.orphaned,
     )
-    if moved:
-        await save_transfers(conn, moved)
 
 
-async def save_transfers(conn: Conn, moved: Sequence[tuple[Payment, Transfer]]) -> None:
-    """Write transfers that are new, were mined again, or were orphaned."""
-    await conn.execute(
-        UPSERT_TRANSFERS,
-        [p.chain for p, _ in moved],
-        [p.id for p, _ in moved],
-        [t.key.tx_hash for _, t in moved],
-        [t.key.asset for _, t in moved],
-        [t.key.recipient for _, t in moved],
-        [t.key.ordinal for _, t in moved],
-        [t.sender for _, t in moved],
-        [t.amount for _, t in moved],
-        [t.block_number for _, t in moved],
-        [t.block_hash for _, t in moved],
-        [t.block_time for _, t in moved],
-        [t.log_index for _, t in moved],
-        [t.orphaned for _, t in moved],
+Moved = Sequence[tuple[Payment, Transfer]]
+
+
+class Saving(Struct, frozen=True):
+    """What is to be written, as it is sent."""
+
+    payments: str
+    transfers: str  # "" if none
+
+
+def saving(changed: Sequence[Payment], moved: Moved) -> Saving:
+    """Encode payments that the machine advanced, and those of their transfers that moved.
+
+    Transfers in the order of their keys, so that the index grows page by page.
+    """
+    transfers = [transfer_row(payment, t) for payment, t in sorted(moved, key=key_of)]
+    return Saving(
+        json.encode([row(payment) for payment in changed]).decode(),
+        json.encode(transfers).decode() if transfers else "",
     )
 
 
-WATCHED = """
-SELECT lower(address) AS address, id FROM payments
-WHERE lower(address) = ANY($2::text[]) AND chain = $1 AND NOT closed
-"""
+def key_of(moved: tuple[Payment, Transfer]) -> TransferKey:
+    """Return what a transfer is known by."""
+    return moved[1].key
 
 
-async def watched(
-    conn: Conn, chain: ChainName, among: Sequence[RawAddress]
-) -> dict[RawAddress, PaymentId]:
-    """Return those of the addresses where a payment of this chain still waits for money."""
-    return {row["address"]: row["id"] for row in await conn.fetch(WATCHED, chain, among)}
+async def write(conn: Conn, saved: Saving) -> None:
+    """Write what was encoded."""
+    await conn.execute(UPDATE, saved.payments)
+    if saved.transfers:
+        await conn.execute(UPSERT_TRANSFERS, saved.transfers)
 
 
-DEEPENED = """
-SELECT id FROM payments WHERE chain = $1 AND status IN ('detected', 'confirmed', 'paid')
-AND detected_in_block <= $2
-AND (status <> 'detected' OR detected_in_block + confirmations_required - 1 <= $2)
-AND (status <> 'paid' OR detected_in_block <= $3)
-"""
-
-
-async def deepened(
-    conn: Conn, chain: ChainName, *, head: BlockNumber, finalized: BlockNumber
-) -> list[PaymentId]:
-    """Return the payments that a chain read up to `head` may have moved on."""
-    return [row["id"] for row in await conn.fetch(DEEPENED, chain, head, finalized)]
-
-
-ABOVE = """
-SELECT payment_id, tx_hash, asset, recipient, ordinal, block_hash
-FROM transfers WHERE chain = $1 AND block_number > $2 AND NOT orphaned
-"""
-
-
-async def above(
-    conn: Conn, chain: ChainName, fork: BlockNumber
-) -> list[tuple[PaymentId, TransferKey, BlockHash]]:
-    """Return the live transfers in the blocks above a fork."""
-    return [
-        (row["payment_id"], convert({**row}, TransferKey), row["block_hash"])
-        for row in await conn.fetch(ABOVE, chain, fork)
-    ]
-
-
-DUE = """
-(SELECT id FROM payments WHERE chain = $1 AND status = 'pending' AND expires_at <= $2
- ORDER BY expires_at LIMIT $3)
-UNION
-(SELECT id FROM payments WHERE chain = $1 AND NOT closed AND watched_until <= $2
- AND status NOT IN ('detected', 'confirmed', 'paid') ORDER BY watched_until LIMIT $3)
-"""
-
-
-async def due(conn: Conn, chain: ChainName, now: datetime, *, count_max: int) -> list[PaymentId]:
-    """Return payments whose deadline or late window has passed."""
-    return [row["id"] for row in await conn.fetch(DUE, chain, now, count_max)]
+async def save(conn: Conn, changed: Sequence[Payment], moved: Moved) -> None:
+    """Encode and write payments, and transfers that are new, were mined again, or were orphaned."""
+    await write(conn, saving(changed, moved))

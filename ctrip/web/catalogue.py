@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ctrip.core.chains import Chain, Token
+from ctrip.core.finality import Tag
 from ctrip.core.ids import Address
 from ctrip.web.auth import Door
 
@@ -18,7 +19,9 @@ class ChainView(Struct, frozen=True, kw_only=True):
     chain_id: int
     currency: str
     decimals: int
-    confirmations_required: int
+    confirmations_required: int | None  # null where it is a time, or a tag of the chain
+    confirmed_after_seconds: float | None
+    confirmed_by: Tag | None
     explorer: str | None
 
 
@@ -53,13 +56,17 @@ class Catalogue:
 
 
 def show_chain(chain: Chain) -> ChainView:
-    """Put a chain into the words of the contract."""
+    """Put a chain into the words of the contract; small amounts may need less."""
+    depth = chain.confirmations
+    by_blocks = depth.tag is None and not depth.seconds
     return ChainView(
         name=chain.name,
         chain_id=chain.chain_id,
         currency=chain.coin,
         decimals=chain.coin_decimals,
-        confirmations_required=chain.confirmations,
+        confirmations_required=depth.blocks if by_blocks else None,
+        confirmed_after_seconds=depth.seconds or None,
+        confirmed_by=depth.tag,
         explorer=chain.explorer or None,
     )
 

@@ -5,6 +5,7 @@ killed, which helps nobody. Readiness has one entry for each part.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from msgspec import json
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -16,6 +17,16 @@ from ctrip.flows.health import Health, Part
 from ctrip.store.pool import Pool
 
 ALIVE = json.encode({"status": "ok"})
+# What is known of each endpoint; the number in its label is its place in chains.yaml.
+RPC_FIGURES: Final = {
+    "ok": "1 if the endpoint is believed",
+    "calls": "JSON-RPC calls since the start",
+    "requests": "HTTP requests that carried them",
+    "bytes_received": "bytes of answers",
+    "seconds": "spent waiting for answers",
+    "faults": "answers that were none",
+    "inconsistencies": "answers that could not be true",
+}
 
 
 class HealthPages:
@@ -45,11 +56,18 @@ class HealthPages:
         waiting = Gauge(
             "ctrip_deliveries_waiting", "webhooks not yet delivered, up to 10000", registry=registry
         )
+        rpc = {
+            field: Gauge(f"ctrip_rpc_{field}", what, ["chain", "endpoint"], registry=registry)
+            for field, what in RPC_FIGURES.items()
+        }
         for name, part in (await self._health.parts(self._pool)).items():
             for chain, of_chain in part.items() if isinstance(part, dict) else ():
                 up.labels(f"chain {chain}").set(of_chain.ok)
                 head.labels(chain).set(of_chain.head or 0)
                 read.labels(chain).set(of_chain.read or 0)
+                for place, endpoint in enumerate(of_chain.endpoints, start=1):
+                    for field, gauge in rpc.items():
+                        gauge.labels(chain, str(place)).set(getattr(endpoint, field))
             if isinstance(part, Part):
                 up.labels(name).set(part.ok)
                 if part.deliveries_waiting is not None:

@@ -1,4 +1,4 @@
-"""A node that lies, and the client that must not believe it."""
+"""Nodes that lie, the client that must not believe them, and chains that do not lie."""
 
 from collections.abc import AsyncIterator
 
@@ -7,6 +7,8 @@ import pytest
 from ctrip.chain.rpc import RpcChain
 from tests.chain.asking import client_of
 from tests.chain.lying_node import LyingNode, lying_node
+from tests.chain.worlds import World, anvil_world, fake_world
+from tests.support.clock import FakeClock
 
 
 @pytest.fixture
@@ -16,7 +18,31 @@ async def node() -> AsyncIterator[LyingNode]:
 
 
 @pytest.fixture
-async def chain(node: LyingNode) -> AsyncIterator[RpcChain]:
-    chain = client_of(node)
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def chain(node: LyingNode, clock: FakeClock) -> AsyncIterator[RpcChain]:
+    chain = client_of(node, clock=clock)
     yield chain
     await chain.close()
+
+
+@pytest.fixture
+async def other() -> AsyncIterator[LyingNode]:
+    async with lying_node() as node:
+        yield node
+
+
+@pytest.fixture
+async def pair(node: LyingNode, other: LyingNode, clock: FakeClock) -> AsyncIterator[RpcChain]:
+    chain = client_of(node, other, clock=clock)
+    yield chain
+    await chain.close()
+
+
+@pytest.fixture(params=[fake_world, anvil_world], ids=["fake", "anvil"])
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    async with request.param() as world:
+        yield world

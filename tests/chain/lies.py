@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.chain.lying_node import PATH, Json, word
+from tests.chain.lying_node import BLOCKS, LOGS, PATH, RECEIPTS, Json, LyingNode, word
 
 
 def response(**fields: Any) -> Callable[[list[Json]], web.Response]:
@@ -73,3 +73,12 @@ WRONG_FIELDS = [
 
 def wrong_field(name: str, value: object) -> Callable[[list[Json]], Json]:
     return lambda replies: [{**r, "result": {**r["result"], name: value}} for r in replies]
+
+
+DOWN = response(status=503)
+
+
+def down(node: LyingNode) -> None:
+    """Let a node answer nothing."""
+    for method in ("eth_chainId", BLOCKS, LOGS, RECEIPTS):
+        node.lie_about(method, DOWN)

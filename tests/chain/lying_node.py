@@ -16,6 +16,7 @@ from aiohttp import web
 
 Json = Any
 Lie = Callable[[list[Json]], Json]
+Change = Callable[[Json, Json], Json]
 
 PATH: Final = "/v3/planted-key-5e1f"  # stands for the API key in a provider's URL
 CHAIN_ID: Final = 31337
@@ -28,6 +29,7 @@ BLOCKS: Final = "eth_getBlockByNumber"
 LOGS: Final = "eth_getLogs"
 RECEIPTS: Final = "eth_getTransactionReceipt"
 FINALIZED: Final = 15
+SAFE: Final = 17
 
 
 def word(value: int) -> str:
@@ -82,32 +84,57 @@ class LyingNode:
         self.blocks: dict[int, Json] = {n: a_block(n) for n in range(HEIGHT + 1)}
         self.logs: dict[str, list[Json]] = {block_hash(n): [a_log(n)] for n in self.blocks}
         self.finalized: Json = {"result": self.blocks[FINALIZED]}
+        self.safe: Json = {"result": self.blocks[SAFE]}
+        self.height = HEIGHT
+        self.takes_lists = True
+        self.calls: list[Json] = []  # every call with its parameters
         self._lies: dict[str, Lie] = {}
+        self._changes: dict[str, Change] = {}
         self._released = asyncio.Event()
 
     def lie_about(self, method: str, lie: Lie) -> None:
         """Let `lie` change the answer to every request that begins with this method."""
         self._lies[method] = lie
 
+    def alter(self, method: str, change: Change) -> None:
+        """Let `change` make another reply of each call of this method and its true reply."""
+        self._changes[method] = change
+
+    def refuse(self, method: str, code: int, message: str) -> None:
+        """Answer calls of this method with an error."""
+        error = {"code": code, "message": message}
+        self.alter(method, lambda _, reply: {"id": reply["id"], "error": error})
+
     def tell_the_truth(self) -> None:
         self._lies.clear()
+        self._changes.clear()
 
     def release(self) -> None:
         self._released.set()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        calls = msgspec.json.decode(await request.read())
+        body = msgspec.json.decode(await request.read())
+        calls = body if isinstance(body, list) else [body]
+        if not self.takes_lists and isinstance(body, list):
+            error = {"code": -32600, "message": "batch requests are not supported"}
+            return web.json_response({"jsonrpc": "2.0", "id": None, "error": error})
+        self.calls += calls
         self.asked.append([call["method"] for call in calls])
         replies = [
             {"jsonrpc": "2.0", "id": call["id"], **deepcopy(self._reply(call))} for call in calls
         ]
+        replies = [self._changed(*pair) for pair in zip(calls, replies, strict=True)]
         lie = self._lies.get(calls[0]["method"])
         said = lie(replies) if lie else replies
         if said in ("hang", "hang up"):
             return await self._begin(request, ends=said == "hang up")
         if isinstance(said, web.StreamResponse):
             return said
-        return web.json_response(said)
+        return web.json_response(said if isinstance(body, list) or lie else said[0])
+
+    def _changed(self, call: Json, reply: Json) -> Json:
+        change = self._changes.get(call["method"])
+        return change(call, reply) if change else reply
 
     async def _begin(self, request: web.Request, *, ends: bool) -> web.StreamResponse:
         """Begin an answer; then close the connection, or wait until the server does."""
@@ -127,17 +154,30 @@ class LyingNode:
                 return {"result": hex(self.chain_id)}
             case "eth_getBlockByNumber" if first == "finalized":
                 return self.finalized
+            case "eth_getBlockByNumber" if first == "safe":
+                return self.safe
             case "eth_getBlockByNumber":
-                number = HEIGHT if first == "latest" else int(first, 16)
-                return {"result": self.blocks.get(number)}
+                number = self.height if first == "latest" else int(first, 16)
+                return {"result": self.blocks.get(number) if number <= self.height else None}
+            case "eth_getLogs" if "fromBlock" in first:
+                return {"result": self._logs_in(int(first["fromBlock"], 16), first["toBlock"])}
             case "eth_getLogs" if first["blockHash"] in self.logs:
                 return {"result": self.logs[first["blockHash"]]}
             case "eth_getLogs":
                 return {"error": {"code": -32000, "message": "unknown block"}}
             case "eth_getTransactionReceipt":
                 return {"result": self._receipt(int(first, 16) - 0x7000)}
+            case "eth_getTransactionByHash":
+                number = int(first, 16) - 0x7000
+                place = {"blockHash": block_hash(number), "blockNumber": hex(number)}
+                return {"result": {**a_transaction(number, number), **place}}
             case method:
                 return {"error": {"code": -32601, "message": f"no {method} at {self.url}"}}
+
+    def _logs_in(self, first: int, last: str) -> list[Json]:
+        """Return logs by height: of a block that is not there, none and no word."""
+        heights = range(first, min(int(last, 16), self.height) + 1)
+        return [log for n in heights for log in self.logs.get(self.blocks[n]["hash"], [])]
 
     def _receipt(self, number: int) -> Json:
         if number not in self.blocks:
@@ -145,7 +185,9 @@ class LyingNode:
         return {
             "transactionHash": word(0x7000 + number),
             "blockHash": block_hash(number),
+            "blockNumber": hex(number),
             "status": "0x1",
+            "logs": self.logs[block_hash(number)],
         }
 
 

@@ -1,6 +1,5 @@
 """What every ChainClient does, asked of the fake chain and of RpcChain on a real node."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import pairwise
 
@@ -9,20 +8,7 @@ import pytest
 from ctrip.chain.client import InconsistentChain
 from ctrip.core.blocks import Block, NativeCall, Receipt, TokenLog
 from ctrip.core.ids import AMOUNT_MAX, BlockNumber, RawAddress, TxHash
-from tests.chain.worlds import NOBODY, World, anvil_world, fake_world
-
-SHOP = RawAddress("0x" + "5a" * 20)
-CAFE = RawAddress("0x" + "ca" * 20)
-
-
-@pytest.fixture(params=[fake_world, anvil_world], ids=["fake", "anvil"])
-async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    async with request.param() as world:
-        yield world
-
-
-async def tip(world: World) -> BlockNumber:
-    return (await world.client.head()).latest.number
+from tests.chain.worlds import CAFE, NOBODY, SHOP, World, tip
 
 
 async def newest(world: World, *tokens: RawAddress) -> Block:
@@ -40,13 +26,16 @@ async def test_the_chain_names_itself(world: World) -> None:
     assert await world.client.chain_id() == 31337
 
 
-async def test_the_head_is_the_newest_block_and_two_below_it_is_final(world: World) -> None:
+async def test_the_head_is_the_newest_block_one_below_it_is_safe_and_two_below_it_final(
+    world: World,
+) -> None:
     await world.mine(3)
     before = await world.client.head()
     await world.mine()
     head = await world.client.head()
     assert head.latest.number == before.latest.number + 1
     assert head.latest.parent_hash == before.latest.hash
+    assert head.safe == head.latest.number - 1
     assert head.finalized == head.latest.number - 2
 
 
@@ -113,6 +102,7 @@ async def test_a_token_payment_is_a_log_and_no_call(world: World) -> None:
             contract=world.token,
             tx_hash=tx_hash,
             log_index=0,
+            block_number=block.header.number,
             block_hash=block.header.hash,
             sender=NOBODY,
             recipient=SHOP,

@@ -6,7 +6,8 @@ import pytest
 
 from ctrip.chain.client import ChainOutage
 from ctrip.core.ids import BlockNumber, RawAddress
-from tests.support.fake_chain import GENESIS, FakeChain, Move
+from tests.support.fake_blocks import Move
+from tests.support.fake_chain import GENESIS, FakeChain
 
 SHOP = RawAddress("0x" + "5a" * 20)
 CAFE = RawAddress("0x" + "ca" * 20)

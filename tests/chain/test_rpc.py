@@ -2,7 +2,8 @@
 
 import pytest
 
-from ctrip.chain import rpc, wire
+from ctrip.chain import blocks as blocks_of
+from ctrip.chain import wire
 from ctrip.chain.client import ChainOutage
 from ctrip.chain.rpc import RpcChain
 from tests.chain.asking import FINALITY_DEPTH, client_of, hashes, numbers, read
@@ -39,8 +40,8 @@ async def test_long_batches_are_cut(chain: RpcChain, node: LyingNode) -> None:
 async def test_full_blocks_are_read_in_shorter_batches(chain: RpcChain, node: LyingNode) -> None:
     blocks = await read(chain, 0, HEIGHT)
     assert [block.header.number for block in blocks] == list(range(HEIGHT + 1))
-    assert [len(batch) for batch in node.asked[1:]] == [10, 10, 1, HEIGHT + 1]
-    assert rpc.BLOCKS_PER_BATCH_MAX == 10
+    assert [len(batch) for batch in node.asked[1:]] == [10, 10, 1] * 2
+    assert blocks_of.BLOCKS_PER_BATCH_MAX == 10
 
 
 async def test_nothing_to_ask_asks_nothing_more(chain: RpcChain, node: LyingNode) -> None:
@@ -89,23 +90,6 @@ async def test_a_chain_id_that_is_none_is_an_outage(
         await chain.chain_id()
     with pytest.raises(ChainOutage):
         await chain.head()
-
-
-async def test_the_next_endpoint_is_asked_and_stayed_with() -> None:
-    async with lying_node() as first, lying_node() as second:
-        chain = client_of(first, second)
-        await chain.head()
-        assert not second.asked
-        first.lie_about(BLOCKS, response(status=503))
-        await chain.head()
-        first.tell_the_truth()
-        asked = len(first.asked)
-        await chain.head()
-        assert len(first.asked) == asked
-        second.lie_about(BLOCKS, response(status=503))
-        await chain.head()
-        assert first.asked[-2:] == [["eth_chainId"], [BLOCKS, BLOCKS]]
-        await chain.close()
 
 
 async def test_an_endpoint_on_another_chain_is_passed_by() -> None:

@@ -6,12 +6,27 @@ from typing import Protocol
 
 from ctrip.chain.client import ChainClient
 from ctrip.chain.rpc import RpcChain
-from ctrip.core.ids import ChainName, RawAddress, TxHash
+from ctrip.core.chains import Chain
+from ctrip.core.finality import Depth, Tag
+from ctrip.core.ids import BlockNumber, ChainName, RawAddress, TxHash
 from ctrip.settings import Secret
 from tests.support.anvil import FUNDER, Anvil, running_anvil
-from tests.support.fake_chain import PAYER, FakeChain, Move
+from tests.support.clock import FakeClock
+from tests.support.fake_blocks import PAYER, Move
+from tests.support.fake_chain import FakeChain
 
 NOBODY = RawAddress("0x" + "00" * 20)
+SHOP = RawAddress("0x" + "5a" * 20)
+CAFE = RawAddress("0x" + "ca" * 20)
+
+
+ANVIL = Chain(
+    name=ChainName("anvil"),
+    chain_id=31337,
+    confirmations=Depth(tag=Tag.SAFE),
+    finality_depth=64,
+    poll_interval_seconds=1,
+)
 
 
 class World(Protocol):
@@ -117,9 +132,7 @@ async def fake_world() -> AsyncIterator[World]:
 @asynccontextmanager
 async def anvil_world() -> AsyncIterator[World]:
     async with running_anvil() as anvil:
-        client = RpcChain(
-            ChainName("anvil"), [Secret(anvil.url)], chain_id=31337, finality_depth=64
-        )
+        client = RpcChain(ANVIL, [Secret(anvil.url)], FakeClock())
         token = await anvil.ensure_token()
         other_token = await anvil.deploy_token(symbol="OTHER")
         await anvil.set_balance(FUNDER, 2**256 - 1)
@@ -127,3 +140,8 @@ async def anvil_world() -> AsyncIterator[World]:
             yield AnvilWorld(anvil, client, token, other_token)
         finally:
             await client.close()
+
+
+async def tip(world: World) -> BlockNumber:
+    """Return the height of the newest block."""
+    return (await world.client.head()).latest.number

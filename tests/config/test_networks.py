@@ -6,8 +6,10 @@ import pytest
 import yaml
 
 from ctrip.config import load
-from ctrip.core.chains import Chain, Token
+from ctrip.core.chains import Chain, NativeSource, Token
+from ctrip.core.finality import Depth
 from ctrip.core.ids import Address, ChainName
+from ctrip.terms import EITHER
 from tests.config.writing import ANVIL, CANARY, GOOD, faults, write
 
 USDT = "0xdAC17F958D2ee523a2206206994597C13D831ec7"
@@ -21,6 +23,12 @@ chains:
     confirmations: 3
     finality_depth: 64
     poll_interval_seconds: 1
+    idle_interval_seconds: 30
+    block_seconds: 0.45
+    native: polygon
+    internal: false
+    blooms: false
+    daily_calls_max: 90000
     poa: true
     coin: {{symbol: xDAI, decimals: 6}}
     explorer: https://explorer.example
@@ -42,9 +50,15 @@ def test_a_network_is_read_whole(tmp_path: Path) -> None:
     assert network.chain == Chain(
         name=ChainName("anvil"),
         chain_id=31337,
-        confirmations=3,
+        confirmations=Depth(blocks=3),
         finality_depth=64,
         poll_interval_seconds=1.0,
+        idle_interval_seconds=30.0,
+        block_seconds=0.45,
+        native=NativeSource.POLYGON,
+        internal=False,
+        blooms=False,
+        daily_calls_max=90_000,
         poa=True,
         coin="xDAI",
         coin_decimals=6,
@@ -79,12 +93,18 @@ def test_an_address_comes_out_as_eip_55_spells_it(tmp_path: Path, spelt: str) ->
 WRONG = [
     ("chain_id: 31337", "chain_id: 0", "chains.anvil.chain_id: must be a whole number from 1"),
     ("chain_id: 31337", 'chain_id: "31337"', "chains.anvil.chain_id: must be a whole number"),
-    ("confirmations: 3", "confirmations: 0", "confirmations: must be a whole number from 1 up"),
+    ("confirmations: 3", "confirmations: 0", "confirmations: must be a whole number of blocks"),
     ("confirmations: 3", "confirmation: 3", "confirmation: is no field; the nearest is confirm"),
-    ("confirmations: 3", "confirmations: 65", "finality_depth: is less than confirmations"),
+    ("confirmations: 3", "confirmations: 65", "confirmations: is deeper than finality_depth;"),
+    ("block_seconds: 0.45", "block_seconds: 0", "block_seconds: must be a number above 0 up to"),
+    ("idle_interval_seconds: 30", "idle_interval_seconds: 1h", "idle_interval_seconds: must be a"),
+    ("native: polygon", "native: logs", "native: must be one of transactions, polygon, eip7708"),
+    ("internal: false", "internal: 0", "chains.anvil.internal: must be true or false"),
+    ("blooms: false", "bloom: false", "chains.anvil.bloom: is no field; the nearest is blooms"),
+    ("daily_calls_max: 90000", "daily_calls_max: -1", "daily_calls_max: must be a whole number"),
     ("finality_depth: 64", "finality_depth: 1.5", "finality_depth: must be a whole number"),
-    ("seconds: 1", "seconds: 2s", "poll_interval_seconds: must be a number above 0 up to 600"),
-    ("seconds: 1", "seconds: .nan", "poll_interval_seconds: must be a number above 0 up to"),
+    ("poll_interval_seconds: 1", "poll_interval_seconds: 2s", "seconds: must be a number above 0"),
+    ("poll_interval_seconds: 1", "poll_interval_seconds: .nan", "seconds: must be a number above"),
     ("poa: true", 'poa: "yes"', "chains.anvil.poa: must be true or false"),
     ("poa: true", "poa: true\n    poa: false", "chains.anvil.poa: is given twice; remove one"),
     ("symbol: xDAI", "symbol: on", "chains.anvil.coin.symbol: must be text of 1 to 20 char"),
@@ -121,11 +141,11 @@ def test_a_wrong_value_is_named_with_its_remedy(
     [
         ("chain_id: 31337", "chain_id: 0", 4),
         ("https://rpc.example", "rpc.example", 5),
-        ("confirmations: 3", "confirmation: 3", 8),
-        ("    poa: true\n", "    poa: true\n    poa: true\n", 12),
-        ("symbol: xDAI", "symbol: 5", 12),
-        ("decimals: 18", "decimals: 78", 15),
-        (", decimals: 18", "", 15),
+        ("confirmations: 3", "confirmations: x", 8),
+        ("    poa: true\n", "    poa: true\n    poa: true\n", 18),
+        ("symbol: xDAI", "symbol: 5", 18),
+        ("decimals: 18", "decimals: 78", 21),
+        (", decimals: 18", "", 21),
         ("    confirmations: 3\n", "", 3),
     ],
 )
@@ -147,13 +167,13 @@ def test_every_fault_of_every_chain_is_told_though_none_of_them_is_in_use(tmp_pa
     found = faults(write(tmp_path, GOOD, ANVIL + bad + third))
     assert [fault.split(": ", 1)[1].split(";")[0] for fault in found] == [
         "chains.other.rpc_url: must be an http:// or https:// URL",
-        "chains.other.confirmations: is missing",
+        f"chains.other: {EITHER}",
         "chains.other.tokens[0].address: is missing",
         "chains.other.tokens[0].decimals: is missing",
         "chains.other.tokens[1]: must be a mapping of names and values",
         "chains.third.chain_id: must be a whole number from 1 up to 9223372036854775771",
         "chains.third.rpc_url: must be an http:// or https:// URL",
-        "chains.third.confirmations: is missing",
+        f"chains.third: {EITHER}",
         "chains.third.tokens[0].address: is missing",
         "chains.third.tokens[0].decimals: is missing",
         "chains.third.tokens[1]: must be a mapping of names and values",
@@ -204,7 +224,7 @@ def test_an_anchor_may_be_used_again(tmp_path: Path) -> None:
 
 def test_an_anchor_that_holds_itself_ends(tmp_path: Path) -> None:
     found = faults(write(tmp_path, GOOD, "chains: &a {anvil: *a}"))
-    assert "chains.yaml:1: chains.anvil.anvil: is no field; the nearest is chain_id" in found[0]
+    assert "chains.yaml:1: chains.anvil.anvil: is no field; the nearest is" in found[0]
 
 
 def test_an_endpoint_asks_for_its_variable_only_in_use(tmp_path: Path) -> None:
@@ -244,5 +264,5 @@ def test_an_endpoint_that_its_variable_spoils_is_refused_and_never_shown(tmp_pat
 def test_everything_else_is_read_as_yaml_reads_it(tmp_path: Path) -> None:
     entry = yaml.safe_load(FULL)["chains"]["anvil"]
     (network,) = load(write(tmp_path, GOOD, FULL), {"KEY": "k"}).networks
-    for name in ("chain_id", "confirmations", "finality_depth", "poa", "explorer"):
+    for name in ("chain_id", "finality_depth", "block_seconds", "native", "poa", "explorer"):
         assert getattr(network.chain, name) == entry[name]

@@ -1,6 +1,7 @@
 """The files that ctrip comes with: chains.yaml, config.example.toml and the page on them."""
 
 import re
+import textwrap
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ from msgspec.structs import FieldInfo, fields
 
 from ctrip.checks import expected
 from ctrip.config import TABLES, load, variable_of
+from ctrip.core.chains import Chain, NativeSource
+from ctrip.core.finality import confirmations_for
 from ctrip.core.ids import Address, raw
 from ctrip.networks import ChainEntry
 from ctrip.settings import Network, Secret
+from ctrip.terms import TermsEntry, TierEntry
 from ctrip.wallet.derive import checksum
-from tests.config.writing import WORDS, faults
+from tests.config.writing import ANVIL, WORDS, faults, write
 
 ROOT = Path(__file__).parents[2]
 CHAINS = yaml.safe_load((ROOT / "chains.yaml").read_text())["chains"]
@@ -76,6 +80,40 @@ def test_a_reason_stands_beside_every_depth() -> None:
         assert len(without) <= 2, "optimism is as base, sepolia as ethereum"
 
 
+def test_the_page_on_chains_gives_the_reason_for_every_default() -> None:
+    page = (ROOT / "docs" / "chains.md").read_text()
+    table = page.split("### What is shipped, and why\n")[1].split("\n### ")[0]
+    rows = re.findall(r"^\| (`.+?`) \| (\S.*?) \|", table, flags=re.MULTILINE)
+    said = {name: after for names, after in rows for name in re.findall(r"`(\w+)`", names)}
+    assert said == {name: str(entry["confirmations"]) for name, entry in CHAINS.items()}
+
+
+def depth(chain: Chain, *, pace_seconds: float) -> int:
+    return confirmations_for(chain.confirmations, pace_seconds=pace_seconds)
+
+
+def test_a_depth_given_as_time_grows_when_blocks_get_faster() -> None:
+    timed = {name: n.chain for name, n in shipped().items() if n.chain.confirmations.seconds}
+    assert set(timed) == {"bsc", "polygon", "arbitrum"}
+    for chain in timed.values():
+        now, twice = (depth(chain, pace_seconds=chain.block_seconds / n) for n in (1, 2))
+        assert twice == 2 * now - 1
+        assert twice < chain.finality_depth
+    assert depth(timed["bsc"], pace_seconds=timed["bsc"].block_seconds) == 21
+
+
+def test_every_chain_says_how_fast_it_is() -> None:
+    assert all("block_seconds" in entry for entry in CHAINS.values())
+    for network in shipped().values():
+        assert network.chain.poll_interval_seconds < 6 * network.chain.block_seconds + 1
+
+
+def test_polygon_shows_its_native_coin_in_logs_and_the_others_do_not() -> None:
+    sources = {name: network.chain.native for name, network in shipped().items()}
+    assert sources.pop("polygon") is NativeSource.POLYGON
+    assert set(sources.values()) == {NativeSource.TRANSACTIONS}
+
+
 def test_the_example_loads_as_it_is() -> None:
     settings = load(ROOT / "config.example.toml", {})
     assert [network.chain.name for network in settings.networks] == ["anvil"]
@@ -129,6 +167,26 @@ def test_the_page_explains_every_field_of_a_network(field: FieldInfo) -> None:
     assert f"| `{field.name}` | {expected(field.type)} | {default} | " in PAGE
 
 
+@pytest.mark.parametrize("field", [*fields(TierEntry), *fields(TermsEntry)], ids=lambda f: f.name)
+def test_the_page_explains_what_may_be_asked_of_an_asset(field: FieldInfo) -> None:
+    rows = [line for line in PAGE.split("\n") if line.startswith(f"| `{field.name}` | ")]
+    assert any(expected(field.type) in row for row in rows)
+
+
+def test_the_terms_that_the_page_shows_are_read(tmp_path: Path) -> None:
+    example = PAGE.split("Of a tier:")[1].split("```yaml\n")[1].split("```")[0]
+    entry = ANVIL.replace("    confirmations: 3\n    ", "    ").replace(
+        "    coin: {symbol: ETH}\n", textwrap.indent(example, "    ")
+    )
+    text = entry.replace("rpc_url: http:", "rpc_urls: [http://127.0.0.2, http:").replace(
+        ":8545", ":8545]"
+    )
+    (network,) = load(write(tmp_path, chains=text), {}).networks
+    (usdc,) = network.chain.tokens
+    assert [tier.below for tier in usdc.terms.tiers] == [20_000_000, 10**10, 10**12]
+    assert usdc.terms.second_opinion_above == 2_500_500_000
+
+
 def plain(field: FieldInfo) -> object:
     """Return a default as TOML would hold it."""
     default = field.default
@@ -140,6 +198,8 @@ def plain(field: FieldInfo) -> object:
 def literal(field: FieldInfo) -> str:
     """Return a default as the page writes it."""
     value = plain(field)
+    if value is None:
+        return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from ctrip.core.changes import Accepted, Cancelled, Change, TransferLost, TransferSeen
-from ctrip.core.machine import WrongState, advance
+from ctrip.core.facts import WrongState
+from ctrip.core.machine import advance
 from ctrip.core.payment import Payment, Transfer
 from tests.support.builders import (
     CREATED,

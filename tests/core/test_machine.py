@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from ctrip.core.changes import Accepted, Cancelled, Change, TransferSeen
 from ctrip.core.errors import InvariantError
 from ctrip.core.events import OF_FLAG, OF_STATUS, EventType
-from ctrip.core.machine import EDGES, WrongState, advance
+from ctrip.core.facts import WrongState
+from ctrip.core.machine import EDGES, advance
 from ctrip.core.payment import Flag, Payment, Status
 from tests.support.builders import (
     DEADLINE,

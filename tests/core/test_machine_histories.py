@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from ctrip.core.changes import Change, TransferLost, TransferSeen
 from ctrip.core.events import OF_FLAG, OF_STATUS, EventType
-from ctrip.core.machine import EDGES, advance, is_final, next_status
+from ctrip.core.facts import is_final
+from ctrip.core.machine import EDGES, advance, next_status
 from ctrip.core.payment import Payment, Status
 from tests.core.histories import BLOCKS, World, chaos, happen, payments, worlds
 from tests.support.builders import a_payment, run

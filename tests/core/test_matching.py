@@ -3,10 +3,11 @@
 from typing import Final
 
 from ctrip.core.blocks import Block, NativeCall, Receipt, TokenLog
-from ctrip.core.ids import NATIVE, Address, Amount, Asset, BlockHash, raw
+from ctrip.core.ids import NATIVE, Address, Amount, Asset, BlockHash, BlockNumber, raw
 from ctrip.core.matching import Found, calls_to_check, match, succeeded
 from tests.support.builders import (
     ADDRESS,
+    CHAIN,
     CONTRACT,
     OTHER_ADDRESS,
     OTHER_ASSET,
@@ -35,6 +36,7 @@ def a_log(
         contract=raw(Address(contract)),
         tx_hash=tx_hash(n),
         log_index=log_index,
+        block_number=BlockNumber(block),
         block_hash=block_hash(block),
         sender=PAYER,
         recipient=raw(to),
@@ -47,7 +49,7 @@ def a_receipt(n: int = 1, *, block: BlockHash | None = None, succeeded: bool = T
 
 
 def found(*blocks: Block, good: tuple[int, ...] = ()) -> list[Found]:
-    return list(match(blocks, {tx_hash(n) for n in good}, WATCHED))
+    return list(match(CHAIN, blocks, {tx_hash(n) for n in good}, WATCHED))
 
 
 def test_a_transaction_to_us_that_succeeded_is_money() -> None:
@@ -58,7 +60,7 @@ def test_a_failed_transaction_is_no_money() -> None:
     blocks = [a_block(10, calls=(a_call(1), a_call(2)))]
     good = succeeded(blocks, [a_receipt(1, succeeded=False), a_receipt(2)])
     assert good == frozenset({tx_hash(2)})
-    assert [f.transfer.key.tx_hash for f in match(blocks, good, WATCHED)] == [tx_hash(2)]
+    assert [f.transfer.key.tx_hash for f in match(CHAIN, blocks, good, WATCHED)] == [tx_hash(2)]
 
 
 def test_a_transaction_to_others_is_not_asked_about_and_no_money() -> None:
@@ -105,7 +107,7 @@ def test_ranks_count_for_each_asset_recipient_and_transaction_alone() -> None:
         a_log(2, 4),
     )
     watched = WATCHED | {raw(OTHER_ADDRESS): OURS}
-    keys = [f.transfer.key for f in match([a_block(10, logs=logs)], (), watched)]
+    keys = [f.transfer.key for f in match(CHAIN, [a_block(10, logs=logs)], (), watched)]
     assert [key.ordinal for key in keys] == [0, 0, 0, 1, 0]
     assert len(set(keys)) == 5
 

@@ -6,29 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctrip.core.blocks import Block, Head, Header
+from ctrip.core.blocks import Block, Header
 from ctrip.core.ids import BlockNumber
 from ctrip.core.scan import (
     BLOCKS_PER_WINDOW_MAX,
-    Cursor,
     Window,
     continues,
     find_fork,
     plan,
     plan_reorg,
 )
-from tests.support.builders import a_block, a_header, block_hash
+from tests.support.builders import a_block, a_cursor, a_head, a_header, block_hash
 
 heights = st.integers(0, 500)
 NEW: Final = "b"  # the branch that replaces the one we read
-
-
-def a_cursor(number: int) -> Cursor:
-    return Cursor(number=BlockNumber(number), hash=block_hash(number), finalized=BlockNumber(0))
-
-
-def a_head(number: int) -> Head:
-    return Head(latest=a_header(number), finalized=BlockNumber(0))
 
 
 def a_window(first: int, last: int) -> Window:

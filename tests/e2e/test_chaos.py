@@ -13,7 +13,8 @@ import asyncpg
 
 from ctrip.dev import postgres
 from tests.support.canaries import WEBHOOK_SECRET, Evidence
-from tests.support.chaos import Trouble, mining, rescan
+from tests.support.chaos import Trouble, mining
+from tests.support.ledger import on_chain
 from tests.support.receiver import verify
 from tests.support.waiting import until
 from tests.support.world import World, world
@@ -69,15 +70,17 @@ async def all_delivered(conn: "asyncpg.Connection[Any]") -> None:
 
 async def check_money(it: World, trouble: Trouble) -> None:
     """Compare what the gateway says with what the payers sent and what the chain holds."""
-    chain = await rescan(it, [bought.payment["address"] for bought in trouble.bought])
+    chain = await on_chain(
+        it.chain, it.token, [bought.payment["address"] for bought in trouble.bought]
+    )
     for bought in trouble.bought:
         payment = await it.gateway.get(bought.payment["id"])
         assert payment["status"] == "settled"
         assert payment["amount_received"] == payment["amount"]
-        on_chain = chain[payment["address"].lower()]
-        assert {t["tx_hash"]: t["amount"] for t in payment["transfers"]} == on_chain
-        assert len(payment["transfers"]) == len(on_chain)
-        assert on_chain.keys() == set(bought.hashes)
+        there = chain[payment["address"].lower()]
+        assert {t["tx_hash"]: t["amount"] for t in payment["transfers"]} == there
+        assert len(payment["transfers"]) == len(there)
+        assert there.keys() == set(bought.hashes)
 
 
 async def check_news(trouble: Trouble, conn: "asyncpg.Connection[Any]") -> None:

@@ -64,10 +64,10 @@ async def test_callers_that_went_away_hold_nobody_up(world: World) -> None:
 
 
 async def test_an_outage_is_told_to_everyone_in_the_batch(world: World) -> None:
-    dying = FlakyPool(world.pool, dies_at=3)
+    dying = FlakyPool(world.pool, dies_at=4)
     world.creator = world.creator_on(dying.as_pool())
     await world.creator.create(Order(chain=ANVIL.name, amount=Amount(1)))
-    broken = FlakyPool(world.pool, dies_at=2)
+    broken = FlakyPool(world.pool, dies_at=3)
     world.creator = world.creator_on(broken.as_pool())
     answers = await asyncio.gather(*(world.create() for _ in range(5)), return_exceptions=True)
     failed = [a for a in answers if isinstance(a, BaseException)]

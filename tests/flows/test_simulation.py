@@ -13,11 +13,13 @@ from collections.abc import Callable
 import pytest
 
 from ctrip.core.errors import OutageError
+from ctrip.core.finality import Depth
 from ctrip.core.ids import NATIVE, RawAddress, TxHash
 from ctrip.core.payment import STANDING, Payment, Status
 from ctrip.store.pool import Pool
 from tests.flows.world import USD, World, a_world, address
-from tests.support.fake_chain import FakeChain, Move
+from tests.support.fake_blocks import Move
+from tests.support.fake_chain import FakeChain
 from tests.support.flaky import FlakyPool
 
 SEEDS = (*range(10), 38, 221)  # in the last two, money that moved was once confirmed too soon
@@ -98,7 +100,7 @@ class Life:
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_what_is_credited_is_what_is_on_the_chain(pool: Pool, seed: int) -> None:
     chain = FakeChain(finality_lag=FINALITY_LAG)
-    life = Life(await a_world(pool, chain, confirmations=CONFIRMATIONS), random.Random(seed))
+    life = Life(await a_world(pool, chain, confirmations=Depth(CONFIRMATIONS)), random.Random(seed))
     for _ in range(STEPS):
         await life.step()
     await life.calm_down()
@@ -118,13 +120,13 @@ async def test_what_is_credited_is_what_is_on_the_chain(pool: Pool, seed: int) -
 
 def mined(chain: FakeChain) -> dict[TxHash, None]:
     """Return the transactions in blocks, in order."""
-    return {tx.hash: None for block in chain._blocks for tx in block.txs}  # noqa: SLF001
+    return {tx.hash: None for block in chain.mined() for tx in block.txs}
 
 
 def on_chain(chain: FakeChain) -> Counter[tuple[RawAddress, str]]:
     """Return what every address has received of everything."""
     sums: Counter[tuple[RawAddress, str]] = Counter()
-    for block in chain._blocks:  # noqa: SLF001
+    for block in chain.mined():
         for tx in block.txs:
             if tx.fails:
                 continue

@@ -9,10 +9,11 @@ import pytest
 from ctrip.core.errors import InvariantError, OutageError
 from ctrip.core.ids import BlockNumber, ChainName
 from ctrip.flows import supervise
-from ctrip.flows.health import OVERDUE_MAX, SILENCE_MAX, Health, Part
+from ctrip.flows.health import OVERDUE_MAX, SILENCE_SECONDS_MAX, Health, Part
 from ctrip.flows.supervise import backoff_seconds, every
 from ctrip.store.pool import Pool
-from tests.flows.world import World
+from tests.flows.world import ANVIL, World
+from tests.support.builders import a_header
 from tests.support.clock import FakeClock
 from tests.support.flaky import FlakyPool
 
@@ -42,8 +43,8 @@ class Script:
 
 @pytest.fixture
 def health() -> Health:
-    health = Health(FakeClock(), (CHAIN,))
-    health.saw(CHAIN, head=BlockNumber(1), read=BlockNumber(1))
+    health = Health(FakeClock(), [ANVIL])
+    health.saw(CHAIN, head=a_header(1), read=BlockNumber(1))
     return health
 
 
@@ -163,14 +164,14 @@ async def test_health_tells_every_part(world: World) -> None:
 
 
 async def test_a_silent_chain_and_a_dead_database_are_red(world: World) -> None:
-    world.clock.move(seconds=SILENCE_MAX.total_seconds() + 1)
+    world.clock.move(seconds=SILENCE_SECONDS_MAX + world.served.idle_interval_seconds + 1)
     assert world.health.chain(CHAIN).why == "no news from its endpoints"
     parts = await world.health.parts(FlakyPool(world.pool, dies_at=1).as_pool())
     assert not flat(parts)["database"]
 
 
 def test_a_chain_that_was_never_read_is_red() -> None:
-    assert Health(FakeClock(), (CHAIN,)).chain(CHAIN) == Part(ok=False, why="not read yet")
+    assert Health(FakeClock(), [ANVIL]).chain(CHAIN) == Part(ok=False, why="not read yet")
 
 
 def flat(parts: object) -> dict[str, bool]:

@@ -5,12 +5,14 @@ from datetime import timedelta
 import pytest
 
 from ctrip.chain.client import ChainOutage
+from ctrip.core.finality import Depth
 from ctrip.core.ids import RawAddress
 from ctrip.core.payment import Flag, Status
 from ctrip.flows import watch
 from ctrip.store.pool import Pool
 from tests.flows.world import USD, World, a_world, address
-from tests.support.fake_chain import FakeChain, Move
+from tests.support.fake_blocks import Move
+from tests.support.fake_chain import FakeChain
 from tests.support.flaky import FlakyPool
 
 WHOLE_WAY = ["created", "detected", "confirmed", "paid", "settled"]
@@ -134,7 +136,7 @@ async def test_a_listed_token_that_was_not_asked_for_is_announced_and_not_counte
 @pytest.mark.parametrize("confirmations", [1, 2, 12])
 async def test_each_chain_has_its_own_confirmations(pool: Pool, confirmations: int) -> None:
     chain = FakeChain(finality_lag=50)
-    world = await a_world(pool, chain, confirmations=confirmations)
+    world = await a_world(pool, chain, confirmations=Depth(confirmations))
     payment = await world.create(100)
     chain.pay(address(payment), 100)
     await world.mine(confirmations)
@@ -225,6 +227,7 @@ async def test_the_clock_of_a_transfer_is_that_of_its_block(world: World) -> Non
 
 
 async def test_blocks_below_the_final_one_are_forgotten(world: World) -> None:
+    await world.create()
     await world.mine(20)
     kept = await world.rows("SELECT number FROM blocks ORDER BY number")
     assert [row["number"] for row in kept] == [18, 19, 20]

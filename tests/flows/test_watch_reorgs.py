@@ -5,11 +5,13 @@ import asyncio
 import pytest
 
 from ctrip.chain.client import InconsistentChain
+from ctrip.core.finality import Depth
 from ctrip.core.payment import Flag, Status
 from ctrip.flows.watch import ReorgTooDeep
 from ctrip.store.pool import Pool
 from tests.flows.world import USD, World, a_world, address
-from tests.support.fake_chain import FakeChain, Move
+from tests.support.fake_blocks import Move
+from tests.support.fake_chain import FakeChain
 
 WHOLE_WAY = ["created", "detected", "confirmed", "paid", "settled"]
 
@@ -19,7 +21,7 @@ async def world(pool: Pool) -> World:
     """A chain that is slow to be final, already some blocks long."""
     chain = FakeChain(finality_lag=20)
     chain.mine(30)
-    return await a_world(pool, chain, confirmations=3)
+    return await a_world(pool, chain, confirmations=Depth(3))
 
 
 async def test_a_payment_whose_transaction_was_dropped_is_pending_again(world: World) -> None:
@@ -71,7 +73,7 @@ async def test_blocks_that_were_dropped_confirm_nothing(world: World) -> None:
     await world.mine(5)
     paid = world.chain.pay(address(payment), 100)
     await world.mine(2)
-    cut(world.chain, 5)
+    world.chain.shorten(5)
     world.chain.mine(1)
     world.chain.resend(paid)
     world.chain.mine(1)
@@ -136,7 +138,7 @@ async def test_a_chain_that_got_shorter_is_followed(world: World) -> None:
     payment = await world.create(100)
     world.chain.pay(address(payment), 100)
     await world.mine(2)
-    cut(world.chain, 5)
+    world.chain.shorten(5)
     await world.watch()
     assert await world.told(payment) == ["created", "detected"], "it may be a node that lags"
     await world.mine(1)
@@ -146,11 +148,12 @@ async def test_a_chain_that_got_shorter_is_followed(world: World) -> None:
 
 
 async def test_a_node_that_lags_is_waited_for(world: World) -> None:
+    await world.create()
     await world.mine(2)
-    blocks = cut(world.chain, 2)
+    blocks = world.chain.shorten(2)
     await world.watch()
     assert world.chain.asked["headers"] == 1, "no search for a fork"
-    restore(world.chain, blocks)
+    world.chain.lengthen(blocks)
     await world.mine(1)
     assert world.chain.asked["headers"] == 1
 
@@ -158,10 +161,10 @@ async def test_a_node_that_lags_is_waited_for(world: World) -> None:
 async def test_a_node_that_is_behind_the_final_block_is_an_outage_and_no_reorg(
     world: World,
 ) -> None:
-    blocks = cut(world.chain, 25)
+    blocks = world.chain.shorten(25)
     with pytest.raises(InconsistentChain):
         await world.watch()
-    restore(world.chain, blocks)
+    world.chain.lengthen(blocks)
     await world.mine(1)
 
 
@@ -223,15 +226,3 @@ async def everything(world: World) -> list[object]:
         [tuple(row) for row in await world.rows(f"SELECT * FROM {table} ORDER BY 1, 2")]
         for table in tables
     ]
-
-
-def cut(chain: FakeChain, depth: int) -> list[object]:
-    """Make a chain shorter, as many a node is; what is mined next is a new branch."""
-    chain._forks += 1  # noqa: SLF001
-    dropped = chain._blocks[-depth:]  # noqa: SLF001
-    del chain._blocks[-depth:]  # noqa: SLF001
-    return list(dropped)
-
-
-def restore(chain: FakeChain, dropped: list[object]) -> None:
-    chain._blocks.extend(dropped)  # type: ignore[arg-type]  # noqa: SLF001

@@ -15,6 +15,7 @@ from msgspec import json
 from msgspec.structs import replace
 
 from ctrip.core.chains import Chain
+from ctrip.core.finality import Depth
 from ctrip.core.ids import Amount, RawAddress, raw
 from ctrip.core.payment import Payment
 from ctrip.flows.create import Creator, Order
@@ -34,9 +35,10 @@ from tests.support.fake_chain import FakeChain
 ANVIL: Final = Chain(
     name=CHAIN,
     chain_id=CHAIN_ID,
-    confirmations=2,
+    confirmations=Depth(2),
     finality_depth=8,
     poll_interval_seconds=1,
+    block_seconds=86_400,  # so that no leap of the clock is a standstill
     tokens=(TOKEN,),
 )
 USD: Final = raw(TOKEN.contract)
@@ -54,7 +56,7 @@ class World:
         self.clock = clock
         self.served = served
         self.news = asyncio.Event()
-        self.health = Health(clock, (served.name,))
+        self.health = Health(clock, [served])
         self.creator = self.creator_on(pool)
         self.expirer = Expirer(served.name, pool, clock, self.news, to_global=True)
 

@@ -6,11 +6,19 @@ from msgspec.structs import replace
 
 from ctrip.core.chains import Token
 from ctrip.core.ids import BlockNumber
-from ctrip.core.scan import Cursor
 from ctrip.store import accounts, blocks, tokens
 from ctrip.store.accounts import ApiKey
 from ctrip.store.pool import Conn
-from tests.support.builders import CHAIN, CREATED, DEADLINE, OTHER_ADDRESS, TOKEN, a_header
+from tests.support.builders import (
+    CHAIN,
+    CREATED,
+    DEADLINE,
+    OTHER_ADDRESS,
+    TOKEN,
+    a_cursor,
+    a_head,
+    a_header,
+)
 
 KEY = ApiKey(
     id=UUID(int=1),
@@ -51,20 +59,27 @@ async def test_no_tokens_are_no_tokens(conn: Conn) -> None:
 
 async def test_a_chain_starts_once(conn: Conn) -> None:
     assert await blocks.cursor(conn, CHAIN) is None
-    assert await blocks.start(conn, CHAIN, a_header(9), finalized=BlockNumber(4), now=CREATED)
-    assert not await blocks.start(conn, CHAIN, a_header(8), finalized=BlockNumber(3), now=CREATED)
-    expected = Cursor(number=BlockNumber(9), hash=a_header(9).hash, finalized=BlockNumber(4))
+    assert await blocks.start(conn, CHAIN, a_head(9, 4), now=CREATED)
+    assert not await blocks.start(conn, CHAIN, a_head(8, 3), now=CREATED)
+    expected = a_cursor(9, finalized=4)
     assert await blocks.cursor(conn, CHAIN) == expected
     place = (await blocks.places(conn))[CHAIN]
     assert (place.number, place.time, place.moved_at) == (9, a_header(9).time, CREATED)
 
 
 async def test_a_cursor_is_held_only_where_it_is_and_its_finality_never_falls(conn: Conn) -> None:
-    await blocks.start(conn, CHAIN, a_header(9), finalized=BlockNumber(4), now=CREATED)
+    await blocks.start(conn, CHAIN, a_head(9, 4), now=CREATED)
     assert not await blocks.hold(conn, CHAIN, at=a_header(8).hash)
     assert await blocks.hold(conn, CHAIN, at=a_header(9).hash)
-    await blocks.move(conn, CHAIN, to=a_header(8, "b"), finalized=BlockNumber(3), now=DEADLINE)
-    expected = Cursor(number=BlockNumber(8), hash=a_header(8, "b").hash, finalized=BlockNumber(4))
+    await blocks.move(
+        conn,
+        CHAIN,
+        to=a_header(8, "b"),
+        finalized=BlockNumber(3),
+        safe=BlockNumber(3),
+        now=DEADLINE,
+    )
+    expected = a_cursor(8, "b", finalized=4, moved_at=DEADLINE)
     assert await blocks.cursor(conn, CHAIN) == expected
 
 

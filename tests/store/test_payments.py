@@ -8,14 +8,14 @@ import pytest
 
 from ctrip.core.ids import AMOUNT_MAX, Amount, BlockNumber, raw
 from ctrip.core.payment import Flag, Payment, Status
-from ctrip.store import blocks, payments
+from ctrip.store import blocks, payment_sets, payments
 from ctrip.store.pool import Conn, Pool, transaction
 from tests.store.rows import WALLET, fresh
 from tests.support.builders import (
     CHAIN,
     DEADLINE,
     WINDOW_END,
-    a_header,
+    a_head,
     a_transfer,
     after,
     block_hash,
@@ -51,7 +51,7 @@ async def test_a_payment_comes_back_as_it_went_in(conn: Conn) -> None:
 async def test_what_happened_to_a_payment_comes_back(conn: Conn) -> None:
     payment = fresh(amount=Amount(2**200))
     await payments.insert(conn, [payment], wallet=WALLET)
-    await blocks.start(conn, CHAIN, a_header(11), finalized=BlockNumber(9), now=DEADLINE)
+    await blocks.start(conn, CHAIN, a_head(11, 9), now=DEADLINE)
     first = a_transfer(1, 2**200, 10, to=payment.address)
     other = a_transfer(2, 7, 11, to=payment.address)
     now = after(payment, head(11, 9), seen(first), seen(other))
@@ -98,13 +98,23 @@ async def test_the_second_lock_refuses_amounts_that_are_none(conn: Conn, amount:
         await conn.execute(f"UPDATE payments SET amount = '{amount}'")
 
 
-async def test_only_open_payments_of_the_chain_are_watched(conn: Conn) -> None:
+async def test_an_address_stays_ours_whatever_its_chain_and_however_late(conn: Conn) -> None:
     mine, elsewhere, over = fresh(), fresh(chain="other"), fresh()
-    await payments.insert(conn, [mine, elsewhere, over], wallet=WALLET)
+    made = (mine, elsewhere, over)
+    await payments.insert(conn, made, wallet=WALLET)
     await payments.save(conn, [after(over, clock(WINDOW_END))], [])
-    among = [raw(payment.address) for payment in (mine, elsewhere, over, fresh())]
-    assert await payments.watched(conn, CHAIN, among) == {raw(mine.address): mine.id}
-    assert await payments.watched(conn, CHAIN, among[1:]) == {}
+    among = [raw(payment.address) for payment in (*made, fresh())]
+    owners = {raw(payment.address): payment.id for payment in made}
+    assert await payment_sets.owners(conn, among) == owners
+
+
+async def test_a_chain_is_open_until_the_last_late_window_is_over(conn: Conn) -> None:
+    assert not await payment_sets.any_open(conn, CHAIN)
+    payment = fresh()
+    await payments.insert(conn, [payment, fresh(chain="other", closed=True)], wallet=WALLET)
+    assert await payment_sets.any_open(conn, CHAIN)
+    await payments.save(conn, [after(payment, clock(WINDOW_END))], [])
+    assert not await payment_sets.any_open(conn, CHAIN)
 
 
 async def test_payments_that_a_new_block_moves_on_are_found(conn: Conn) -> None:
@@ -121,9 +131,13 @@ async def test_payments_that_a_new_block_moves_on_are_found(conn: Conn) -> None:
     await paid(deep, 18, 19, 0)  # three deep at block 20
     await paid(held, 10, 19, 0)  # final at block 10
     await paid(gone, 5, 19, 5)  # settled
-    found = await payments.deepened(conn, CHAIN, head=BlockNumber(20), finalized=BlockNumber(10))
+    found = await payment_sets.deepened(
+        conn, CHAIN, head=BlockNumber(20), finalized=BlockNumber(10), safe=BlockNumber(0)
+    )
     assert set(found) == {deep.id, held.id}
-    found = await payments.deepened(conn, CHAIN, head=BlockNumber(20), finalized=BlockNumber(9))
+    found = await payment_sets.deepened(
+        conn, CHAIN, head=BlockNumber(20), finalized=BlockNumber(9), safe=BlockNumber(0)
+    )
     assert set(found) == {deep.id}
 
 
@@ -134,18 +148,18 @@ async def test_live_transfers_above_a_fork_are_found(conn: Conn) -> None:
     dropped = a_transfer(12, 1, 12, to=payment.address, orphaned=True)
     now = after(payment, seen(low), seen(high), seen(dropped))
     await payments.save(conn, [now], [(now, t) for t in now.transfers])
-    found = await payments.above(conn, CHAIN, BlockNumber(10))
+    found = await payment_sets.above(conn, CHAIN, BlockNumber(10))
     assert found == [(payment.id, high.key, block_hash(11))]
 
 
 async def test_deadlines_and_late_windows_come_due(conn: Conn) -> None:
     early, late = fresh(), fresh(expires_at=WINDOW_END, watched_until=WINDOW_END)
     await payments.insert(conn, [early, late], wallet=WALLET)
-    assert await payments.due(conn, CHAIN, DEADLINE, count_max=10) == [early.id]
+    assert await payment_sets.due(conn, CHAIN, DEADLINE, count_max=10) == [early.id]
     expired = after(early, clock(DEADLINE))
     await payments.save(conn, [expired], [])
-    assert await payments.due(conn, CHAIN, DEADLINE, count_max=10) == []
-    assert set(await payments.due(conn, CHAIN, WINDOW_END, count_max=10)) == {early.id, late.id}
+    assert await payment_sets.due(conn, CHAIN, DEADLINE, count_max=10) == []
+    assert set(await payment_sets.due(conn, CHAIN, WINDOW_END, count_max=10)) == {early.id, late.id}
 
 
 async def test_two_who_lock_the_same_payments_take_turns(pool: Pool) -> None:

@@ -33,12 +33,15 @@ HOT = {
     "blocks.KNOWN": "blocks_pkey",
     "outbox.BACKLOG": "deliveries_due",
     "outbox.CLAIM": "deliveries_due",
-    "payments.ABOVE": "transfers_block",
-    "payments.DEEPENED": "payments_under_way",
-    "payments.DUE": "payments_pending",
     "payments.GET": "payments_pkey",
     "payments.TRANSFERS": "transfers_payment",
-    "payments.WATCHED": "payments_address",
+    "payment_sets.ABOVE": "transfers_block",
+    "payment_sets.ANY_OPEN": "payments_open",
+    "payment_sets.DEEPENED": "payments_under_way",
+    "payment_sets.DUE": "payments_pending",
+    "payment_sets.OWNERS": "payments_address",
+    "payment_sets.STANDING_STILL": "payments_pending",
+    "payment_sets.USED": "payments_pkey",
 }
 
 FILL = """
@@ -100,12 +103,14 @@ def test_each_table_has_one_writer() -> None:
     # births joins the texts of two owners into one statement and adds none of its own.
     assert writers == {
         "api_keys": {"accounts"},
+        "audits": {"audits"},
         "blocks": {"blocks"},
         "cursors": {"blocks"},
         "deliveries": {"outbox", "births"},
         "events": {"outbox", "births"},
         "migrations": {"migrate"},
         "payments": {"payments", "births"},
+        "rescans": {"rescans"},
         "tokens": {"tokens"},
         "transfers": {"payments"},
         "wallets": {"wallets"},

@@ -107,10 +107,11 @@ class Anvil:
 
 
 @asynccontextmanager
-async def running_anvil() -> AsyncIterator[Anvil]:
+async def running_anvil(*, finality_lag: int = 2) -> AsyncIterator[Anvil]:
     """Run a chain of one's own; it starts in a tenth of a second."""
     with tempfile.TemporaryDirectory(prefix="ctrip-test-") as folder:
-        async with dev_chain(Path(folder) / "anvil.log", block_seconds=None) as process:
+        log = Path(folder) / "anvil.log"
+        async with dev_chain(log, block_seconds=None, finality_lag=finality_lag) as process:
             chain = Anvil(process.url, process.pid)
             try:
                 yield chain

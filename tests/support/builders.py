@@ -17,7 +17,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from ctrip.core.blocks import Block, Header
+from ctrip.core.blocks import Block, Head, Header
 from ctrip.core.chains import Token
 from ctrip.core.changes import Change, ClockRead, HeadMoved, TransferLost, TransferSeen
 from ctrip.core.events import EventType, PaymentEvent
@@ -35,7 +35,8 @@ from ctrip.core.ids import (
     raw,
 )
 from ctrip.core.machine import advance
-from ctrip.core.payment import Payment, Transfer, TransferKey
+from ctrip.core.payment import Payment, Source, Transfer, TransferKey
+from ctrip.core.scan import Cursor
 
 CHAIN: Final = ChainName("anvil")
 CHAIN_ID: Final = 31337
@@ -70,6 +71,8 @@ def a_payment(**changes: Any) -> Payment:
         derivation_index=1,
         amount=Amount(100),
         confirmations_required=3,
+        confirmed_by=None,
+        needs_vouching=False,
         accepts_late=False,
         created_at=CREATED,
         expires_at=DEADLINE,
@@ -100,16 +103,18 @@ def a_transfer(
     to: Address = ADDRESS,
     asset: Asset = NATIVE,
     ordinal: int = 0,
+    chain: ChainName = CHAIN,
     **changes: Any,
 ) -> Transfer:
     """Return a transfer to a payment's address, in transaction `n`, mined before the deadline."""
     transfer = Transfer(
-        key=TransferKey(tx_hash(n), asset, raw(to), ordinal),
+        key=TransferKey(chain, tx_hash(n), asset, raw(to), ordinal),
         sender=PAYER,
         amount=Amount(amount),
         block_number=BlockNumber(block),
         block_hash=block_hash(block, branch),
         block_time=IN_TIME,
+        source=Source.TRANSACTION if asset == NATIVE else Source.LOG,
         log_index=None if asset == NATIVE else 0,
     )
     return replace(transfer, **changes)
@@ -131,6 +136,28 @@ def a_header(number: int, branch: str = "", parent_branch: str | None = None) ->
     )
 
 
+def a_head(number: int, finalized: int = 0, safe: int | None = None) -> Head:
+    """Return how far a chain has come."""
+    final = BlockNumber(finalized)
+    return Head(
+        latest=a_header(number), finalized=final, safe=final if safe is None else BlockNumber(safe)
+    )
+
+
+def a_cursor(
+    number: int, branch: str = "", *, finalized: int = 0, moved_at: datetime = CREATED
+) -> Cursor:
+    """Return how far a chain was read, and when."""
+    return Cursor(
+        number=BlockNumber(number),
+        hash=block_hash(number, branch),
+        finalized=BlockNumber(finalized),
+        safe=BlockNumber(finalized),
+        time=IN_TIME,
+        moved_at=moved_at,
+    )
+
+
 def a_block(number: int, branch: str = "", **changes: Any) -> Block:
     """Return a block, empty until told otherwise."""
     return replace(Block(header=a_header(number, branch)), **changes)
@@ -145,8 +172,9 @@ def lost(transfer: Transfer | None = None) -> TransferLost:
     return TransferLost(gone.key, gone.block_hash)
 
 
-def head(number: int, finalized: int = 0) -> HeadMoved:
-    return HeadMoved(BlockNumber(number), BlockNumber(finalized))
+def head(number: int, finalized: int = 0, safe: int | None = None) -> HeadMoved:
+    expected = BlockNumber(finalized if safe is None else safe)
+    return HeadMoved(CHAIN, BlockNumber(number), BlockNumber(finalized), expected)
 
 
 def clock(now: datetime = TOO_LATE) -> ClockRead:

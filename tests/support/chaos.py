@@ -4,8 +4,7 @@ The chain is read once more at the end, without any of ctrip's own code, to comp
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import Any, Final
@@ -22,7 +21,6 @@ ANSWER_SECONDS: Final = 0.2  # of the receiver, so that kills come between a web
 LIFE_SECONDS: Final = (0.1, 2.0)  # of a gateway; it takes half of one to be there
 REFUSED_PART: Final = 0.25  # of the webhooks
 PAUSE_SECONDS_MAX: Final = 1.0  # of a shopper between two payments, and between two parts
-TRANSFER: Final = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"  # ERC-20
 
 
 class Bought(Struct, frozen=True):
@@ -124,26 +122,3 @@ async def mining(world: World) -> AsyncIterator[None]:
         miner.cancel()
         with suppress(asyncio.CancelledError):
             await miner
-
-
-async def rescan(world: World, addresses: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Return what each address received, in its one asset, by transaction hash."""
-    chain = world.chain
-    wanted = {address.lower() for address in addresses}
-    received: dict[str, dict[str, int]] = defaultdict(dict)
-    newest = int(await chain.rpc("eth_blockNumber"), 16)
-    for number in range(newest + 1):
-        block = await chain.rpc("eth_getBlockByNumber", hex(number), True)  # noqa: FBT003  JSON-RPC
-        for sent in block["transactions"]:
-            to, value = (sent["to"] or "").lower(), int(sent["value"], 16)
-            if to in wanted and value:
-                receipt = await chain.rpc("eth_getTransactionReceipt", sent["hash"])
-                if receipt["status"] == "0x1":
-                    received[to][sent["hash"]] = value
-    everything = {"fromBlock": "0x0", "toBlock": hex(newest), "topics": [TRANSFER]}
-    for entry in await chain.rpc("eth_getLogs", {**everything, "address": world.token}):
-        to = f"0x{entry['topics'][2][-40:]}"
-        if to in wanted:
-            assert entry["transactionHash"] not in received[to]
-            received[to][entry["transactionHash"]] = int(entry["data"], 16)
-    return dict(received)

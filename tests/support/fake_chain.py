@@ -15,42 +15,26 @@ same calls make the same hashes, always.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from typing import Final
 
-from msgspec import Struct
+from ctrip.chain.client import ChainOutage, EndpointState, InconsistentChain
+from ctrip.core.blocks import (
+    Block,
+    Head,
+    Header,
+    Holding,
+    NativeCall,
+    NativeMove,
+    Opinion,
+    Receipt,
+    Span,
+)
+from ctrip.core.ids import NATIVE, Amount, Asset, BlockHash, BlockNumber, RawAddress, TxHash
+from ctrip.core.payment import Source, Transfer
+from tests.support.fake_blocks import PAYER, Mined, Move, Tx, digest, seen
 
-from ctrip.chain.client import ChainOutage, InconsistentChain
-from ctrip.core.blocks import Block, Head, Header, NativeCall, Receipt, TokenLog
-from ctrip.core.ids import Amount, BlockHash, BlockNumber, RawAddress, TxHash
-
-PAYER: Final = RawAddress("0x" + "fa" * 20)
+CONTRACT: Final = RawAddress("0x" + "c0" * 20)
 GENESIS: Final = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class Move(Struct, frozen=True):
-    """Tokens going from one address to another."""
-
-    contract: RawAddress
-    recipient: RawAddress
-    amount: int
-    sender: RawAddress = PAYER
-
-
-class Tx(Struct, frozen=True):
-    """A transaction: native coin, or token transfers, or neither."""
-
-    hash: TxHash
-    call: NativeCall | None = None
-    moves: tuple[Move, ...] = ()
-    fails: bool = False
-
-
-class Mined(Struct, frozen=True):
-    """A block as the chain knows it."""
-
-    header: Header
-    txs: tuple[Tx, ...] = ()
 
 
 class FakeChain:
@@ -61,6 +45,9 @@ class FakeChain:
     ) -> None:
         self.finality_lag = finality_lag  # blocks; raise it and finality stands still
         self.is_down = False  # every call is a ChainOutage
+        self.traces = True  # an endpoint can show what contracts moved
+        self.disagrees: str = ""  # what a second endpoint says instead, if it does
+        self.hidden: set[TxHash] = set()  # whose logs the first endpoint does not show
         self.asked: Counter[str] = Counter()  # how often each method was called
         self._chain_id = chain_id
         self._block_time = timedelta(seconds=block_seconds)
@@ -91,6 +78,22 @@ class FakeChain:
         """Send several times in one transaction, as exchanges do."""
         return self._submit(Tx(self._next_hash(), moves=moves, fails=fails))
 
+    def forward(self, *payouts: tuple[RawAddress, int], fails: bool = False) -> TxHash:
+        """Let a contract send native coin, which no list of transactions shows."""
+        tx_hash, rank, inner = self._next_hash(), Counter[RawAddress](), []
+        for to, amount in payouts:
+            rank[to] += 1
+            inner.append(
+                NativeMove(
+                    tx_hash=tx_hash,
+                    ordinal=rank[to],
+                    sender=CONTRACT,
+                    recipient=to,
+                    amount=Amount(amount),
+                )
+            )
+        return self._submit(Tx(tx_hash, inner=tuple(inner), fails=fails))
+
     def resend(self, tx_hash: TxHash) -> TxHash:
         """Put a transaction that a reorg dropped back into the pool."""
         return self._submit(self._known[tx_hash])
@@ -115,9 +118,27 @@ class FakeChain:
             kept = ()
         return self.tip
 
+    def forget(self, tx_hash: TxHash) -> None:
+        """Let it turn out that only the first endpoint ever knew of a transaction."""
+        del self._known[tx_hash]
+
     def before_next(self, method: str, act: Callable[[], object]) -> None:
         """Do something just before the next call of a method: a reorg between two questions."""
         self._before[method].append(act)
+
+    def shorten(self, depth: int) -> list[Mined]:
+        """Take the last blocks away, as from a node that lags; what is mined next is a fork."""
+        self._forks += 1
+        cut, self._blocks = self._blocks[-depth:], self._blocks[:-depth]
+        return cut
+
+    def lengthen(self, blocks: Sequence[Mined]) -> None:
+        """Give blocks back that were taken away."""
+        self._blocks += blocks
+
+    def mined(self) -> list[Mined]:
+        """Return the chain, from its genesis block on."""
+        return list(self._blocks)
 
     @property
     def tip(self) -> Header:
@@ -134,7 +155,8 @@ class FakeChain:
         """Return the tip, and the final block some way below it."""
         self._asked("head")
         finalized = max(0, self.tip.number - self.finality_lag)
-        return Head(latest=self.tip, finalized=BlockNumber(finalized))
+        safe = max(0, self.tip.number - self.finality_lag // 2)
+        return Head(latest=self.tip, finalized=BlockNumber(finalized), safe=BlockNumber(safe))
 
     async def headers(self, numbers: Sequence[BlockNumber]) -> list[Header]:
         """Return the headers of those heights that the chain has."""
@@ -148,7 +170,27 @@ class FakeChain:
         self._asked("blocks")
         if last > self.tip.number:
             raise InconsistentChain("fake: a block that should be there is not")
-        return [seen(mined, tokens) for mined in self._blocks[first : last + 1]]
+        return [seen(mined, tokens, self.hidden) for mined in self._blocks[first : last + 1]]
+
+    async def span(
+        self,
+        above: BlockNumber,
+        last: BlockNumber,
+        *,
+        tokens: Collection[RawAddress],
+        again: bool = False,
+    ) -> Span:
+        """Return the logs of a range; another endpoint hides none."""
+        self._asked("span")
+        if last > self.tip.number:
+            raise InconsistentChain("fake: a block that should be there is not")
+        hidden = set() if again else self.hidden
+        blocks = [seen(mined, tokens, hidden) for mined in self._blocks[above + 1 : last + 1]]
+        return Span(
+            anchor=self._blocks[above].header,
+            last=self._blocks[last].header,
+            logs=tuple(log for block in blocks for log in block.logs),
+        )
 
     async def receipts(self, tx_hashes: Sequence[TxHash]) -> list[Receipt]:
         """Return what became of mined transactions."""
@@ -160,6 +202,51 @@ class FakeChain:
             Receipt(tx_hash=tx.hash, block_hash=block.header.hash, succeeded=not tx.fails)
             for tx, block in (mined[tx_hash] for tx_hash in tx_hashes)
         ]
+
+    async def holdings(self, at: Header, asked: Sequence[Holding]) -> list[Amount]:
+        """Add up what came to each address until then; nothing ever leaves."""
+        self._asked("holdings")
+        if at.number > self.tip.number or self._blocks[at.number].header != at:
+            raise ChainOutage("fake: the block is unknown")
+        held: Counter[Holding] = Counter()
+        for mined in self._blocks[: at.number + 1]:
+            for tx in (tx for tx in mined.txs if not tx.fails):
+                if tx.call:
+                    held[Holding(NATIVE, tx.call.recipient)] += tx.call.amount
+                for inner in tx.inner:
+                    held[Holding(NATIVE, inner.recipient)] += inner.amount
+                for move in tx.moves:
+                    held[Holding(Asset(move.contract), move.recipient)] += move.amount
+        return [Amount(held[one]) for one in asked]
+
+    async def moves(self, at: Header) -> list[NativeMove] | None:
+        """Return what contracts forwarded in a block."""
+        self._asked("moves")
+        if not self.traces:
+            return None
+        if at.number > self.tip.number or self._blocks[at.number].header != at:
+            raise ChainOutage("fake: the block is unknown")
+        txs = self._blocks[at.number].txs
+        return [inner for tx in txs if not tx.fails for inner in tx.inner]
+
+    async def opinion(self, transfer: Transfer) -> Opinion:
+        """Agree if the transfer is there, unless told otherwise."""
+        self._asked("opinion")
+        number = transfer.block_number
+        there = number <= self.tip.number and (
+            self._blocks[number].header.hash == transfer.block_hash
+        )
+        known = transfer.source is Source.BALANCE or transfer.key.tx_hash in self._known
+        return Opinion(
+            agrees=there and known and not self.disagrees,
+            first="fake, endpoint 1 of 2",
+            second="fake, endpoint 2 of 2",
+            why=self.disagrees or ("" if there and known else "it shows another block"),
+        )
+
+    def endpoints(self) -> Sequence[EndpointState]:
+        """Return the one there is."""
+        return [EndpointState(label="fake", ok=not self.is_down, head=self.tip.number)]
 
     async def close(self) -> None:
         """There is nothing to give back."""
@@ -189,30 +276,3 @@ class FakeChain:
             time=time,
         )
         self._blocks.append(Mined(header, txs))
-
-
-def seen(mined: Mined, tokens: Collection[RawAddress]) -> Block:
-    """Return what a node shows of a block; every log takes a number, also those not asked for."""
-    moves = [(tx, move) for tx in mined.txs if not tx.fails for move in tx.moves]
-    return Block(
-        header=mined.header,
-        calls=tuple(tx.call for tx in mined.txs if tx.call),
-        logs=tuple(
-            TokenLog(
-                contract=move.contract,
-                tx_hash=tx.hash,
-                log_index=index,
-                block_hash=mined.header.hash,
-                sender=move.sender,
-                recipient=move.recipient,
-                amount=Amount(move.amount),
-            )
-            for index, (tx, move) in enumerate(moves)
-            if move.contract in tokens and move.amount
-        ),
-    )
-
-
-def digest(*parts: object) -> str:
-    """Return 32 bytes of hex that depend on the parts alone."""
-    return "0x" + sha256(repr(parts).encode()).hexdigest()

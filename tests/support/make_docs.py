@@ -1,8 +1,9 @@
-"""Write the generated part of docs/payments.md anew: `python -m tests.support.make_docs`.
+"""Write the generated parts of docs/ anew: `python -m tests.support.make_docs`.
 
-The edges are those of the machine and the events those of the catalogue; only the words
-are kept here. An edge without words, or words without an edge, is a KeyError or a failing
-tests/test_docs.py, so a new edge cannot go without a sentence.
+In docs/payments.md the edges are those of the machine and the events those of the
+catalogue; only the words are kept here. An edge without words, or words without an edge,
+is a KeyError or a failing tests/test_docs.py, so a new edge cannot go without a sentence.
+In docs/chains.md the faults are those that tests/faults plays.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,10 +13,14 @@ from typing import Final
 from ctrip.core.events import OF_STATUS
 from ctrip.core.machine import EDGES
 from ctrip.core.payment import Status
+from tests.support.rpc_faults import GROUPS
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "payments.md"
 BEGIN: Final = "<!-- generated from ctrip/core/machine.py by `make docs`: do not edit -->"
 END: Final = "<!-- end of the generated part -->"
+CHAINS_PAGE: Final = PAGE.with_name("chains.md")
+FAULTS_BEGIN: Final = "<!-- faults -->"  # generated from tests/support/rpc_faults.py
+FAULTS_END: Final = "<!-- /faults -->"
 
 Edge = tuple[Status, Status]
 
@@ -111,5 +116,27 @@ def renew(page: str) -> str:
     return before + generated() + rest
 
 
+def faults() -> Iterator[str]:
+    """Yield a table for each group of faults, marks included."""
+    yield FAULTS_BEGIN
+    for group, its in GROUPS.items():
+        yield ""
+        yield f"| {group[0].lower()}{group[1:]} | what the endpoint does | what ctrip does |"
+        yield "|---|---|---|"
+        for fault in its:
+            cells = (fault.name, fault.happens, fault.answered)
+            yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+    yield ""
+    yield FAULTS_END
+
+
+def renew_faults(page: str) -> str:
+    """Return docs/chains.md with its tables of faults made anew."""
+    before, rest = page.split(FAULTS_BEGIN)
+    _, rest = rest.split(FAULTS_END)
+    return before + "\n".join(faults()) + rest
+
+
 if __name__ == "__main__":
     PAGE.write_text(renew(PAGE.read_text("utf-8")), "utf-8")
+    CHAINS_PAGE.write_text(renew_faults(CHAINS_PAGE.read_text("utf-8")), "utf-8")

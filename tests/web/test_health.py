@@ -14,7 +14,7 @@ from ctrip.settings import Secret
 from ctrip.store import pool as store
 from ctrip.store.migrate import migrate, read_files
 from ctrip.store.pool import Pool, connection
-from tests.support.builders import CHAIN
+from tests.support.builders import CHAIN, a_header
 from tests.web.bad_creates import GOOD
 from tests.web.shop import OTHER, Shop, open_shop
 
@@ -67,7 +67,7 @@ async def test_a_site_is_ready_once_every_chain_was_read(pool: Pool) -> None:
     async with open_shop(pool) as shop:
         assert (await shop.get(READY)).status == 503
         for chain in (CHAIN, OTHER):
-            shop.health.saw(chain, head=BlockNumber(12), read=BlockNumber(9))
+            shop.health.saw(chain, head=a_header(12), read=BlockNumber(9))
         ready = await shop.call("GET", READY, headers={})
         assert (ready.status, ready.json["status"]) == (200, "ok")
         assert ready.json["parts"]["chains"][CHAIN] == {
@@ -79,7 +79,7 @@ async def test_a_site_is_ready_once_every_chain_was_read(pool: Pool) -> None:
 async def test_one_red_chain_is_named_and_leaves_the_others_green(pool: Pool) -> None:
     async with open_shop(pool) as shop:
         for chain in (CHAIN, OTHER):
-            shop.health.saw(chain, head=BlockNumber(9), read=BlockNumber(9))
+            shop.health.saw(chain, head=a_header(9), read=BlockNumber(9))
         shop.health.fails(f"watch {OTHER}", "stopped: a reason")
         ready = await shop.get(READY)
         assert ready.status == 503
@@ -90,7 +90,7 @@ async def test_one_red_chain_is_named_and_leaves_the_others_green(pool: Pool) ->
 async def test_a_chain_that_fell_silent_turns_red(pool: Pool) -> None:
     async with open_shop(pool) as shop:
         for chain in (CHAIN, OTHER):
-            shop.health.saw(chain, head=BlockNumber(9), read=BlockNumber(9))
+            shop.health.saw(chain, head=a_header(9), read=BlockNumber(9))
         shop.clock.move(seconds=61)
         ready = await shop.get(READY)
         assert ready.status == 503
@@ -109,7 +109,7 @@ async def test_deliveries_that_are_overdue_turn_red(pool: Pool) -> None:
 
 async def test_metrics_are_what_prometheus_reads(pool: Pool) -> None:
     async with open_shop(pool) as shop:
-        shop.health.saw(CHAIN, head=BlockNumber(12), read=BlockNumber(9))
+        shop.health.saw(CHAIN, head=a_header(12), read=BlockNumber(9))
         await shop.create()
         answer = await shop.call("GET", "/metrics", headers={})
     assert answer.status == 200

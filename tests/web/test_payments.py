@@ -38,9 +38,11 @@ async def test_the_answer_to_a_plain_create_has_every_field(pool: Pool) -> None:
         "amount_received": 0,
         "confirmations": 0,
         "confirmations_required": 3,
+        "confirmed_by": None,
         "detected_in_block": None,
         "created_at": "2026-01-01T12:00:00Z",
         "expires_at": "2026-01-01T12:30:00Z",
+        "extended_seconds": 0,
         "order_id": None,
         "description": None,
         "metadata": {},
@@ -210,6 +212,8 @@ async def test_chains_and_tokens_are_listed(shop: Shop) -> None:
         "currency": "OTH",
         "decimals": 18,
         "confirmations_required": 12,
+        "confirmed_after_seconds": None,
+        "confirmed_by": None,
         "explorer": "https://explorer.example",
     }
     tokens = (await shop.get("/api/v1/tokens")).json["data"]

@@ -1,0 +1,185 @@
+"""Blocks with their logs, from one endpoint: two calls for each, some batches at a time.
+
+Logs are read by block hash: a node that lacks the block then says so, where by number it
+would answer with an empty list, and money would be missed. Where the chain logs its
+native coin the transactions are of no interest, and only headers are asked for.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from ctrip.chain import decode, transfers
+from ctrip.chain.blooms import Blooms
+from ctrip.chain.decode import AnyHeader, Contradiction, NotYet, WireBlock, WireHeader, WireLog
+from ctrip.chain.endpoint import BATCHES_AT_ONCE, Provider, all_of, cut
+from ctrip.chain.faults import Cure, cure_of_refusal
+from ctrip.chain.transfers import Placed, Sought
+from ctrip.chain.wire import Call, Reply
+from ctrip.core.blocks import Block, Header
+from ctrip.core.ids import BlockNumber
+
+# Full blocks are large: at 2 MB each, ten stay below the 25 MB that geth answers at once.
+BLOCKS_PER_BATCH_MAX: Final = 10
+HEADERS_PER_BATCH_MAX: Final = 50
+
+BY_NUMBER: Final = "eth_getBlockByNumber"
+GONE: Final = "the node lost a block while its logs were read"
+
+
+class Whole(NamedTuple):
+    """A block as it was sent, and what it is."""
+
+    block: Block
+    bloom: str
+    hashes: Sequence[str] | None  # of its transactions, in order; None: they were not asked for
+
+
+async def headers(
+    provider: Provider, numbers: Sequence[BlockNumber], *, served: BlockNumber
+) -> list[Header]:
+    """Return the canonical headers of these heights, without those above the head.
+
+    Below `served`, the newest block that was ever named, none may be missing.
+    """
+    calls = [Call(BY_NUMBER, (hex(number), False)) for number in numbers]
+    replies = await provider.ask(calls, decode.HEADERS, calls_max=HEADERS_PER_BATCH_MAX)
+    found = [found_in(provider, reply) for reply in replies]
+    present = [n for n, wire in zip(numbers, found, strict=True) if wire]
+    missing = [n for n, wire in zip(numbers, found, strict=True) if not wire]
+    if missing and present and min(missing) < max(present):
+        raise Contradiction("a block is missing below one that is there")
+    if missing and min(missing) <= served:
+        raise NotYet("it does not have a block that should be there")
+    whole = [decode.header(wire) for wire in found if wire]
+    check_chained(whole, present)
+    return whole
+
+
+async def read(
+    provider: Provider,
+    numbers: Sequence[BlockNumber],
+    asked: Sought,
+    blooms: Blooms,
+) -> list[Block]:
+    """Return these blocks, all of them, each with its logs."""
+    size = HEADERS_PER_BATCH_MAX if asked.coin else BLOCKS_PER_BATCH_MAX
+    read: list[Block] = []
+    for some in cut(cut(numbers, size), BATCHES_AT_ONCE):
+        pieces = await all_of([_piece(provider, piece, asked, blooms) for piece in some])
+        read += [block for piece in pieces for block in piece]
+    check_chained([block.header for block in read], numbers)
+    return read
+
+
+async def _piece(
+    provider: Provider, numbers: Sequence[BlockNumber], asked: Sought, blooms: Blooms
+) -> list[Block]:
+    """Return as many blocks as go into one batch."""
+    if asked.coin:
+        wholes = await _headers_only(provider, numbers)
+    else:
+        wholes = await _full(provider, numbers)
+    check_chained([whole.block.header for whole in wholes], numbers)
+    if not asked.contracts:
+        return [whole.block for whole in wholes]
+    return await _with_logs(provider, wholes, asked, blooms)
+
+
+async def _full(provider: Provider, numbers: Sequence[BlockNumber]) -> list[Whole]:
+    calls = [Call(BY_NUMBER, (hex(number), True)) for number in numbers]
+    wholes = []
+    for reply in await provider.ask(calls, decode.BLOCKS, calls_max=len(calls)):
+        wire: WireBlock = present(provider, reply)
+        hashes = [tx.hash for tx in wire.transactions]
+        wholes.append(Whole(decode.block(wire), wire.logs_bloom, hashes))
+    return wholes
+
+
+async def _headers_only(provider: Provider, numbers: Sequence[BlockNumber]) -> list[Whole]:
+    calls = [Call(BY_NUMBER, (hex(number), False)) for number in numbers]
+    wires: list[WireHeader] = [
+        present(provider, reply) for reply in await provider.ask(calls, decode.HEADERS)
+    ]
+    return [Whole(Block(header=decode.header(wire)), wire.logs_bloom, None) for wire in wires]
+
+
+async def _with_logs(
+    provider: Provider, wholes: Sequence[Whole], asked: Sought, blooms: Blooms
+) -> list[Block]:
+    logs = await _logs_of(provider, [whole.block.header for whole in wholes], asked)
+    blocks = []
+    for whole in wholes:
+        header = whole.block.header
+        found = transfers.placed(logs[header.number], header.number, header.number)
+        check_place(found, header, whole.hashes)
+        if not found:
+            await blooms.check_empty(provider, header, whole.bloom, asked)
+        got = transfers.read(found, asked)
+        moves = tuple(placed.move for placed in got.moves)
+        blocks.append(replace(whole.block, logs=tuple(got.logs), moves=moves))
+    return blocks
+
+
+async def _logs_of(
+    provider: Provider, headers: Sequence[Header], asked: Sought
+) -> Mapping[BlockNumber, list[WireLog]]:
+    """Return the logs of each block, by hash; in several calls where contracts are many."""
+    logs: dict[BlockNumber, list[WireLog]] = {header.number: [] for header in headers}
+    left = [(header, asked.contracts) for header in headers]
+    while left:
+        size = provider.addresses_max
+        parts = [(header, part) for header, contracts in left for part in cut(contracts, size)]
+        calls = [asked.in_block(header.hash, part) for header, part in parts]
+        left = []
+        for (header, part), reply in zip(
+            parts, await provider.ask(calls, decode.LOGS), strict=True
+        ):
+            if reply.error is None and reply.result is not None:
+                logs[header.number] += reply.result
+                continue
+            cure = cure_of_refusal(reply.error, "eth_getLogs") if reply.error else Cure.WAIT
+            if cure is Cure.WAIT:
+                raise NotYet(GONE)
+            assert reply.error is not None  # noqa: S101  else it would be to wait
+            if cure is not Cure.FEWER_ADDRESSES or len(part) == 1:
+                raise provider.refused("eth_getLogs", reply.error)
+            provider.fewer_addresses(len(part))
+            left.append((header, list(part)))
+    return logs
+
+
+def found_in(provider: Provider, reply: Reply[AnyHeader]) -> AnyHeader | None:
+    """Return the block, or None where the node says that there is none."""
+    if reply.error and cure_of_refusal(reply.error) is not Cure.WAIT:
+        raise provider.refused(BY_NUMBER, reply.error)
+    return reply.result
+
+
+def present(provider: Provider, reply: Reply[AnyHeader]) -> AnyHeader:
+    """Return a block that must be there."""
+    if (wire := found_in(provider, reply)) is None:
+        raise NotYet("a block that should be there is not")
+    return wire
+
+
+def check_chained(headers: Sequence[Header], numbers: Sequence[BlockNumber]) -> None:
+    """Check that these are the blocks of these heights, each the child of the one below."""
+    if [header.number for header in headers] != list(numbers):
+        raise Contradiction("a block is of another height than the one asked for")
+    for below, above in pairwise(headers):
+        if above.number == below.number + 1 and above.parent_hash != below.hash:
+            raise Contradiction("a block is not the child of the one below it")
+
+
+def check_place(found: Sequence[Placed], header: Header, hashes: Sequence[str] | None) -> None:
+    """Check that logs are of this block, and of its transactions."""
+    for one in found:
+        if one.log.block_hash.lower() != header.hash:
+            raise Contradiction("a log is of another block than the one asked for")
+        if hashes is None:
+            continue
+        if one.position >= len(hashes) or hashes[one.position] != one.log.transaction_hash:
+            raise Contradiction("a log is of another transaction than its position says")

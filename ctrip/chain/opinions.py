@@ -1,0 +1,99 @@
+"""A second endpoint's word on a transfer: does it show the same, in the same block?
+
+For a transaction's value: the block, the receipt, and what was sent to whom. For what a
+log shows: the block, the receipt, and that log in it. For native coin that a trace or a
+balance showed, the block: its hash ties all that happened in it, and few can show more.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+from ctrip.chain import decode, transfers
+from ctrip.chain.decode import WireFullReceipt
+from ctrip.chain.endpoint import Provider
+from ctrip.chain.faults import Cure, cure_of_refusal
+from ctrip.chain.tips import header_of
+from ctrip.chain.transfers import Sought
+from ctrip.chain.wire import Call, replies
+from ctrip.core.ids import NATIVE, RawAddress
+from ctrip.core.payment import Source, Transfer
+
+
+class WireSent(Struct, frozen=True, rename="camel"):
+    """A transaction by its hash."""
+
+    hash: str
+    value: str
+    block_hash: str | None = None
+    to: str | None = None
+
+
+SENT: Final = replies(WireSent)
+
+
+async def differs(provider: Provider, transfer: Transfer, asked: Sought) -> str:
+    """Return what an endpoint shows otherwise than the transfer says, or nothing."""
+    if not await _has_block(provider, transfer):
+        return f"it shows another block {transfer.block_number}, or none"
+    if transfer.source in (Source.TRACE, Source.BALANCE):
+        return ""
+    receipt = await _receipt(provider, transfer)
+    if receipt is None or receipt.block_hash is None:
+        return "it shows no receipt of the transaction"
+    if receipt.block_hash.lower() != transfer.block_hash:
+        return "it shows the transaction in another block"
+    if receipt.status is None or decode.quantity(receipt.status) != 1:
+        return "it shows that the transaction failed"
+    if transfer.source is Source.TRANSACTION:
+        return await _sent(provider, transfer)
+    return "" if shows(receipt, transfer, asked) else "it shows no such transfer"
+
+
+async def _has_block(provider: Provider, transfer: Transfer) -> bool:
+    call = Call("eth_getBlockByNumber", (hex(transfer.block_number), False))
+    [reply] = await provider.ask([call], decode.HEADERS)
+    header = header_of(provider, reply)
+    return header is not None and header.hash == transfer.block_hash
+
+
+async def _receipt(provider: Provider, transfer: Transfer) -> WireFullReceipt | None:
+    call = Call("eth_getTransactionReceipt", (transfer.key.tx_hash,))
+    [reply] = await provider.ask([call], decode.FULL_RECEIPTS)
+    if reply.error and cure_of_refusal(reply.error) is not Cure.WAIT:
+        raise provider.refused(call.method, reply.error)
+    return reply.result
+
+
+async def _sent(provider: Provider, transfer: Transfer) -> str:
+    """Compare a transaction's own value."""
+    call = Call("eth_getTransactionByHash", (transfer.key.tx_hash,))
+    [reply] = await provider.ask([call], SENT)
+    if reply.error:
+        raise provider.refused(call.method, reply.error)
+    sent = reply.result
+    if sent is None or (sent.to or "").lower() != transfer.key.recipient:
+        return "it shows a transaction to somebody else"
+    same = decode.quantity(sent.value) == transfer.amount
+    return "" if same else "it shows another amount"
+
+
+def shows(receipt: WireFullReceipt, transfer: Transfer, asked: Sought) -> bool:
+    """Tell whether a receipt has the log of a transfer."""
+    ours = [log for log in receipt.logs if log.address.lower() in asked.contracts]
+    found = transfers.placed(ours, transfer.block_number, transfer.block_number)
+    if transfer.key.asset == NATIVE:
+        moves = [one.move for one in transfers.read(found, asked).moves]
+        return any(
+            (move.recipient, move.amount, move.ordinal)
+            == (transfer.key.recipient, transfer.amount, transfer.key.ordinal)
+            for move in moves
+        )
+    contract = RawAddress(transfer.key.asset)
+    wanted = [one for one in found if one.log.topics and one.log.topics[0] == decode.TRANSFER]
+    logs = transfers.read(wanted, asked).logs
+    return any(
+        (log.contract, log.recipient, log.amount)
+        == (contract, transfer.key.recipient, transfer.amount)
+        for log in logs
+    )

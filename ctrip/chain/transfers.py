@@ -1,0 +1,229 @@
+"""Logs that say that something moved: which to ask for, and what they are worth.
+
+ERC-20 tokens are asked for by contract. Where a chain logs its native coin too (Polygon,
+and chains with EIP-7708), those logs are asked for in the same call, and only there: on
+other chains a log of those addresses is never asked for, so it is never money.
+
+What is sent is checked against what was asked and against itself. A set of logs that
+cannot be true is a Contradiction as a whole; a log that only resembles a transfer, or
+moves nothing, is left out.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
+from operator import itemgetter
+from typing import Final, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ctrip.chain.decode import (
+    ADDRESS,
+    TRANSFER,
+    WORD,
+    Contradiction,
+    Garbled,
+    WireLog,
+    matching,
+    quantity,
+)
+from ctrip.chain.wire import Call
+from ctrip.core.blocks import NativeMove, PlacedMove, TokenLog
+from ctrip.core.chains import NativeSource
+from ctrip.core.ids import Amount, BlockHash, BlockNumber, RawAddress, TxHash
+
+TRANSFER_TOPICS: Final = 3  # ERC-721 has the same topic 0 and a fourth topic
+# of "LogTransfer(address,address,address,uint256,uint256,uint256,uint256,uint256)"
+LOG_TRANSFER: Final = "0xe6497e3ee548a3372136af2fcb0696db31fc6cf20260707645068bd3fe97f3c4"
+LOG_TRANSFER_TOPICS: Final = 4  # token, from, to
+LOG_TRANSFER_DATA: Final = re.compile(r"0x[0-9a-fA-F]{320}")  # the amount, and four balances
+POLYGON_COIN: Final = RawAddress("0x0000000000000000000000000000000000001010")
+EIP7708_COIN: Final = RawAddress("0xfffffffffffffffffffffffffffffffffffffffe")
+
+PADDED_ADDRESS: Final = re.compile(r"0x0{24}[0-9a-fA-F]{40}")  # an address as a topic
+
+
+class Coin(NamedTuple):
+    """Who logs the moves of a chain's native coin, and under which topic."""
+
+    contract: RawAddress
+    topic: str
+
+
+COINS: Final[Mapping[NativeSource, Coin]] = {
+    NativeSource.POLYGON: Coin(POLYGON_COIN, LOG_TRANSFER),
+    NativeSource.EIP7708: Coin(EIP7708_COIN, TRANSFER),
+}
+
+
+class Sought(Struct, frozen=True):
+    """The logs to ask for."""
+
+    tokens: frozenset[RawAddress]
+    coin: Coin | None
+
+    @property
+    def contracts(self) -> list[RawAddress]:
+        return sorted(self.tokens | ({self.coin.contract} if self.coin else set()))
+
+    @property
+    def topics(self) -> list[list[str]]:
+        return [sorted({TRANSFER} | ({self.coin.topic} if self.coin else set()))]
+
+    def marks(self) -> list[tuple[str, RawAddress]]:
+        """Return each topic with the contract whose log would have it."""
+        tokens = [(TRANSFER, contract) for contract in sorted(self.tokens)]
+        return [*tokens, (self.coin.topic, self.coin.contract)] if self.coin else tokens
+
+    def in_block(self, block: BlockHash, contracts: Sequence[RawAddress]) -> Call:
+        return Call(
+            "eth_getLogs", ({"blockHash": block, "address": contracts, "topics": self.topics},)
+        )
+
+    def in_range(self, first: int, last: int, contracts: Sequence[RawAddress]) -> Call:
+        range_ = {"fromBlock": hex(first), "toBlock": hex(last)}
+        return Call("eth_getLogs", ({**range_, "address": contracts, "topics": self.topics},))
+
+
+class Placed(NamedTuple):
+    """A log with its numbers read."""
+
+    block: int
+    log_index: int
+    position: int  # of its transaction in the block
+    log: WireLog
+
+
+class Read(NamedTuple):
+    """What the logs are worth, in the order of the chain."""
+
+    logs: list[TokenLog]
+    moves: list[PlacedMove]
+
+
+def sought(tokens: Collection[RawAddress], native: NativeSource) -> Sought:
+    """Return what to ask for on a chain with these tokens."""
+    return Sought(frozenset(tokens), COINS.get(native))
+
+
+def placed(logs: Sequence[WireLog], first: int, last: int) -> list[Placed]:
+    """Return the logs of these blocks in the order of the chain, if they can be true."""
+    found = [
+        Placed(
+            quantity(log.block_number),
+            quantity(log.log_index),
+            quantity(log.transaction_index),
+            log,
+        )
+        for log in logs
+    ]
+    found.sort(key=itemgetter(0, 1))
+    for one in found:
+        if one.log.removed:
+            raise Contradiction("a log was removed from the block it was asked of")
+        if not first <= one.block <= last:
+            raise Contradiction("a log is of another block than the one asked for")
+    for below, above in pairwise(found):
+        if below.block == above.block:
+            check_neighbours(below, above)
+    return found
+
+
+def check_neighbours(below: Placed, above: Placed) -> None:
+    """Check two logs that follow each other in one block."""
+    if below.log.block_hash != above.log.block_hash:
+        raise Contradiction("two logs of a block name different blocks")
+    if below.log_index == above.log_index:
+        raise Contradiction("two logs of a block have the same index")
+    if below.position > above.position:
+        raise Contradiction("a log stands before one of an earlier transaction")
+    same = below.log.transaction_hash == above.log.transaction_hash
+    if same != (below.position == above.position):
+        raise Contradiction("a log is of another transaction than its position says")
+
+
+def read(found: Sequence[Placed], asked: Sought) -> Read:
+    """Return the transfers among logs."""
+    logs, moves = [], []
+    coin = asked.coin
+    for one in found:
+        contract = RawAddress(matching(ADDRESS, one.log.address))
+        topic = one.log.topics[0].lower() if one.log.topics else ""
+        if coin and contract == coin.contract:
+            if topic == coin.topic and (move := native_move(one, coin)):
+                moves.append(move)
+            continue
+        if contract not in asked.tokens:
+            raise Contradiction("a log is of another contract than those asked for")
+        if topic == TRANSFER:
+            if transfer := token_log(one, contract):
+                logs.append(transfer)
+        elif not coin or topic != coin.topic:
+            raise Contradiction("a log has another topic than the one asked for")
+    return Read(logs, list(ranked(moves)))
+
+
+def token_log(one: Placed, contract: RawAddress) -> TokenLog | None:
+    """Return the transfer, or None for what only resembles one or moves nothing."""
+    log = one.log
+    parties = log.topics[1:]
+    if len(log.topics) != TRANSFER_TOPICS or not WORD.fullmatch(log.data):
+        return None
+    if not all(PADDED_ADDRESS.fullmatch(topic) for topic in parties):
+        return None
+    sender, recipient = (address_of(topic) for topic in parties)
+    if not (amount := int(log.data, 16)) or sender == recipient:
+        return None
+    return TokenLog(
+        contract=contract,
+        tx_hash=TxHash(matching(WORD, log.transaction_hash)),
+        log_index=one.log_index,
+        block_number=BlockNumber(one.block),
+        block_hash=BlockHash(matching(WORD, log.block_hash)),
+        sender=sender,
+        recipient=recipient,
+        amount=Amount(amount),
+    )
+
+
+def native_move(one: Placed, coin: Coin) -> PlacedMove | None:
+    """Return the move that the chain itself logged, or None for what moves nothing."""
+    log = one.log
+    is_polygon = coin.topic == LOG_TRANSFER
+    topics, data = (
+        (LOG_TRANSFER_TOPICS, LOG_TRANSFER_DATA) if is_polygon else (TRANSFER_TOPICS, WORD)
+    )
+    parties = log.topics[-2:]
+    if len(log.topics) != topics or not data.fullmatch(log.data):
+        raise Garbled("a log of the native coin has not the shape of a transfer")
+    if not all(PADDED_ADDRESS.fullmatch(topic) for topic in parties):
+        return None
+    sender, recipient = (address_of(topic) for topic in parties)
+    amount = int(log.data[:66], 16)
+    if not amount or sender == recipient:
+        return None
+    move = NativeMove(
+        tx_hash=TxHash(matching(WORD, log.transaction_hash)),
+        ordinal=0,
+        sender=sender,
+        recipient=recipient,
+        amount=Amount(amount),
+        log_index=one.log_index,
+    )
+    block_hash = BlockHash(matching(WORD, log.block_hash))
+    return PlacedMove(move=move, block_number=BlockNumber(one.block), block_hash=block_hash)
+
+
+def ranked(moves: Sequence[PlacedMove]) -> Iterator[PlacedMove]:
+    """Number the moves of a transaction to one recipient, from 0."""
+    seen: dict[tuple[TxHash, RawAddress], int] = {}
+    for one in moves:
+        key = (one.move.tx_hash, one.move.recipient)
+        ordinal = seen[key] = seen.get(key, -1) + 1
+        yield replace(one, move=replace(one.move, ordinal=ordinal)) if ordinal else one
+
+
+def address_of(topic: str) -> RawAddress:
+    """Return the address that a topic holds."""
+    return RawAddress(f"0x{topic[-40:].lower()}")

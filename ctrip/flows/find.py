@@ -1,0 +1,64 @@
+"""From blocks to money: which transfers in them went to addresses that we gave out.
+
+Whoever could pay had been shown an address before, so looking after the blocks were read
+finds all of them. The cost of a block follows its transactions, not the number of open
+payments, and an address stays ours for ever: late money is noticed too.
+"""
+
+from collections.abc import Sequence
+
+from ctrip.chain.client import ChainClient, InconsistentChain
+from ctrip.core.blocks import Block, NativeMove, Span, TokenLog
+from ctrip.core.chains import Chain
+from ctrip.core.ids import BlockHash, BlockNumber, RawAddress
+from ctrip.core.matching import Found, calls_to_check, match, recipients, succeeded
+from ctrip.store import payment_sets
+from ctrip.store.pool import Pool, connection
+
+
+async def find(
+    chain: Chain, client: ChainClient, pool: Pool, blocks: Sequence[Block]
+) -> list[Found]:
+    """Return the money in some blocks; native coin counts once its receipt says it moved."""
+    if not (offered := recipients(blocks)):
+        return []
+    async with connection(pool) as conn:
+        ours = await payment_sets.owners(conn, offered)
+    calls = calls_to_check(blocks, ours)
+    good = succeeded(blocks, await client.receipts(calls) if calls else [])
+    if good is None:
+        raise InconsistentChain(f"{chain.name}: a receipt is of another branch")
+    return list(match(chain.name, blocks, good, ours))
+
+
+async def only_ours(chain: Chain, client: ChainClient, pool: Pool, span: Span) -> tuple[Block, ...]:
+    """Return those blocks of a span in which something went to an address of ours.
+
+    A span has no headers; those that are needed are asked for, and must be the blocks that
+    the logs named.
+    """
+    offered = {log.recipient for log in span.logs} | {p.move.recipient for p in span.moves}
+    async with connection(pool) as conn:
+        ours = await payment_sets.owners(conn, list(offered)) if offered else {}
+    logs: dict[tuple[BlockNumber, BlockHash], list[TokenLog]] = {}
+    moves: dict[tuple[BlockNumber, BlockHash], list[NativeMove]] = {}
+    for log in span.logs:
+        if log.recipient in ours:
+            logs.setdefault((log.block_number, log.block_hash), []).append(log)
+    for placed in span.moves:
+        if placed.move.recipient in ours:
+            place = (placed.block_number, placed.block_hash)
+            moves.setdefault(place, []).append(placed.move)
+    places = sorted(logs.keys() | moves.keys())
+    headers = await client.headers([number for number, _ in places]) if places else []
+    if [(header.number, header.hash) for header in headers] != places:
+        raise InconsistentChain(f"{chain.name}: a log is of another branch than its block")
+    return tuple(
+        Block(header=header, logs=tuple(logs.get(place, ())), moves=tuple(moves.get(place, ())))
+        for header, place in zip(headers, places, strict=True)
+    )
+
+
+def tokens_of(chain: Chain) -> list[RawAddress]:
+    """Return the contracts whose logs are money."""
+    return [RawAddress(token.asset) for token in chain.tokens if token.enabled]

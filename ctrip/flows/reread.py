@@ -1,0 +1,180 @@
+"""Read the logs of every block once more when it is final, from another endpoint.
+
+An endpoint that leaves out a log says nothing wrong that could be caught: a second one is
+asked. What the first did not show is credited now. What the second does not show stays as
+it is, for nobody takes back what is final: the chain's health says that its endpoints
+disagree, until they do not.
+
+It costs one batch of calls a pass, whatever the number of blocks, and nothing while there
+is nothing to pay and nothing was paid. Settling does not wait for it.
+"""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from ctrip import logs
+from ctrip.chain.client import ChainClient, ChainOutage
+from ctrip.clock import Clock
+from ctrip.core.blocks import Span
+from ctrip.core.chains import Chain, NativeSource
+from ctrip.core.ids import NATIVE, BlockHash, BlockNumber, TxHash
+from ctrip.core.matching import Found
+from ctrip.core.scan import SPAN_BLOCKS_MAX
+from ctrip.flows.find import find, only_ours, tokens_of
+from ctrip.flows.rescan import credit, hold_head, unrecorded
+from ctrip.flows.watch import BLOCKS_KNOWN_MAX
+from ctrip.store import blocks, payment_sets, rescans
+from ctrip.store.pool import Pool, connection, transaction
+from ctrip.store.rescans import Recorded
+
+# Between passes: 240 blocks of the fastest chain are one batch, and 60 batches an hour are few.
+REREAD_SECONDS: Final = 60.0
+
+LogPlace = tuple[BlockHash, int | None]  # a block and the index of a log in it
+
+log = logs.get("ctrip.reread")
+
+
+class EndpointsDisagree(ChainOutage):
+    """Final blocks are not the same to two endpoints."""
+
+
+class Rereader:
+    """The second look at one chain."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        client: ChainClient,
+        pool: Pool,
+        clock: Clock,
+        news: asyncio.Event,
+        *,
+        to_global: bool,
+    ) -> None:
+        self.chain = chain
+        self.missed = 0  # transfers that the first read did not show, since we started
+        self._tokens = tokens_of(chain)
+        shown = chain.native is not NativeSource.TRANSACTIONS
+        self._assets = {*self._tokens, *([NATIVE] if shown else [])}
+        self._client = client
+        self._pool = pool
+        self._clock = clock
+        self._news = news
+        self._to_global = to_global
+
+    async def run_once(self) -> bool:
+        """Read what has become final; return True if there is more to read at once."""
+        name = self.chain.name
+        async with connection(self._pool) as conn:
+            cursor = await blocks.cursor(conn, name)
+            if cursor is None:
+                return False
+            above = await blocks.reread(conn, name)
+            gap = await rescans.lowest_gap(conn, name)
+            end = cursor.finalized if gap is None else min(cursor.finalized, gap - 1)
+            if end <= above:
+                return False
+            to = BlockNumber(min(end, above + SPAN_BLOCKS_MAX))
+            first = BlockNumber(above + 1)
+            if not await payment_sets.any_open(conn, name) and not (
+                await rescans.count_on_record(conn, name, first, BlockNumber(end))
+            ):
+                await blocks.note_reread(conn, name, BlockNumber(end))
+                return False
+        await self._read(above, to)
+        return to < end
+
+    async def _read(self, above: BlockNumber, to: BlockNumber) -> None:
+        """Read a range, credit what is new in it, and compare the rest."""
+        name, first = self.chain.name, BlockNumber(above + 1)
+        span = await self._client.span(above, to, tokens=self._tokens, again=True)
+        async with connection(self._pool) as conn:
+            known = await blocks.known(conn, name, count_max=BLOCKS_KNOWN_MAX)
+            recorded = await rescans.on_record(conn, name, first, to)
+        for header in (span.anchor, span.last):
+            if known.get(header.number, header.hash) != header.hash:
+                raise EndpointsDisagree(
+                    f"{name}: two endpoints have different blocks {header.number}, which is final"
+                )
+        logged = [one for one in recorded if one.log_index is not None and self._is_read(one)]
+        gone = unseen(span, logged)
+        await self._write(first, to, await self._missed(span, logged), noted=not gone)
+        if gone:
+            places = ", ".join(f"{one.key.tx_hash} in block {one.block_number}" for one in gone[:3])
+            raise EndpointsDisagree(
+                f"{name}: a second endpoint does not show what is on record: {places}. It is "
+                f"final and stays credited; compare the endpoints with another source"
+            )
+
+    async def _write(
+        self, first: BlockNumber, to: BlockNumber, missed: Sequence[Found], *, noted: bool
+    ) -> None:
+        """Credit what the first read did not show, and note that the range was read again."""
+        name, now = self.chain.name, self._clock.now()
+        async with transaction(self._pool) as conn:
+            new: Sequence[Found] = ()
+            if missed:
+                moved = await hold_head(conn, name)
+                new = unrecorded(missed, await rescans.on_record(conn, name, first, to))
+                await credit(conn, moved, new, to_global=self._to_global, now=now)
+            if noted:
+                await blocks.note_reread(conn, name, to)
+        for one in new:
+            log.warning(
+                "transfer missed by the first read",
+                chain=name,
+                block=one.transfer.block_number,
+                tx=one.transfer.key.tx_hash,
+            )
+        self.missed += len(new)
+        if new:
+            self._news.set()
+
+    def _is_read(self, one: Recorded) -> bool:
+        return one.key.asset in self._assets  # a token may have left the list since
+
+    async def _missed(self, span: Span, logged: Sequence[Recorded]) -> list[Found]:
+        """Return the money in a span that is not on record.
+
+        Only its blocks are asked for, which are seldom any. Then all logs of its transactions
+        are matched: a transfer's rank among its twins must be what it would have been.
+        """
+        places = {(one.block_hash, one.log_index) for one in logged}
+        new = await only_ours(self.chain, self._client, self._pool, without(span, places))
+        hashes = {log.tx_hash for block in new for log in block.logs}
+        hashes |= {move.tx_hash for block in new for move in block.moves}
+        if not hashes:
+            return []
+        whole = await only_ours(self.chain, self._client, self._pool, of_transactions(span, hashes))
+        return await find(self.chain, self._client, self._pool, whole)
+
+
+def without(span: Span, places: Collection[LogPlace]) -> Span:
+    """Return a span without the logs in these places."""
+    return replace(
+        span,
+        logs=tuple(one for one in span.logs if (one.block_hash, one.log_index) not in places),
+        moves=tuple(
+            one for one in span.moves if (one.block_hash, one.move.log_index) not in places
+        ),
+    )
+
+
+def of_transactions(span: Span, hashes: Collection[TxHash]) -> Span:
+    """Return only what these transactions did in a span."""
+    return replace(
+        span,
+        logs=tuple(one for one in span.logs if one.tx_hash in hashes),
+        moves=tuple(one for one in span.moves if one.move.tx_hash in hashes),
+    )
+
+
+def unseen(span: Span, recorded: Sequence[Recorded]) -> list[Recorded]:
+    """Return what is on record for a span and not in it."""
+    places: set[LogPlace] = {(one.block_hash, one.log_index) for one in span.logs}
+    places |= {(one.block_hash, one.move.log_index) for one in span.moves}
+    return [one for one in recorded if (one.block_hash, one.log_index) not in places]

@@ -1,0 +1,87 @@
+"""Ask a second endpoint about large amounts before they count as confirmed.
+
+One operator of RPC nodes is one signer over the till: what a node invents, nobody else
+has. So above an amount that the chain's entry names, another endpoint must show the same
+transfer in the same block. Until it does the payment stays `detected`; if it shows
+something else, the payment is held, and health names both endpoints.
+"""
+
+import asyncio
+from typing import Final
+
+from ctrip.chain.client import ChainClient
+from ctrip.clock import Clock
+from ctrip.core.chains import Chain
+from ctrip.core.changes import Change, HeadMoved, TransferVouched
+from ctrip.core.errors import OutageError
+from ctrip.core.ids import PaymentId
+from ctrip.flows.apply import apply
+from ctrip.store import blocks, payment_sets, payments
+from ctrip.store.pool import Pool, connection, transaction
+
+PAYMENTS_PER_PASS_MAX: Final = 50  # each of their transfers costs a few calls
+
+
+class Disagreement(OutageError):
+    """Two endpoints tell of different money. A payment is held until they agree."""
+
+
+class Voucher:
+    """The second opinions on one chain."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        client: ChainClient,
+        pool: Pool,
+        clock: Clock,
+        news: asyncio.Event,
+        *,
+        to_global: bool,
+    ) -> None:
+        self.chain = chain
+        self._client = client
+        self._pool = pool
+        self._clock = clock
+        self._news = news
+        self._to_global = to_global
+
+    async def run_once(self) -> bool:
+        """Ask about the money that waits for it; raise Disagreement once the rest is written."""
+        name = self.chain.name
+        async with connection(self._pool) as conn:
+            ids = await payment_sets.unvouched(conn, name, count_max=PAYMENTS_PER_PASS_MAX)
+            held = [await payments.find(conn, payment_id) for payment_id in ids]
+        changes: dict[PaymentId, list[Change]] = {}
+        faults = []
+        for payment in held:
+            for transfer in payment.needed() if payment else ():
+                if transfer.vouched:
+                    continue
+                opinion = await self._client.opinion(transfer)
+                if opinion.agrees and payment:
+                    vouched = TransferVouched(transfer.key, transfer.block_hash)
+                    changes.setdefault(payment.id, []).append(vouched)
+                elif payment:
+                    faults.append(
+                        f"payment {payment.id} is held: {opinion.first} shows its money and "
+                        f"{opinion.second or 'no other endpoint'} does not vouch for it"
+                        f"{': ' + opinion.why if opinion.why else ''}"
+                    )
+        await self._write(changes)
+        if faults:
+            raise Disagreement(f"{name}: " + "; ".join(faults))
+        return False
+
+    async def _write(self, changes: dict[PaymentId, list[Change]]) -> None:
+        """Note what was vouched for, and let the payments go on from there."""
+        if not changes:
+            return
+        async with transaction(self._pool) as conn:
+            place = (await blocks.places(conn))[self.chain.name]
+            reached = HeadMoved(place.chain, place.number, place.finalized, place.safe)
+            for of_payment in changes.values():
+                of_payment.append(reached)
+            events = await apply(conn, changes, to_global=self._to_global, now=self._clock.now())
+        if events:
+            self._news.set()

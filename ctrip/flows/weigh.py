@@ -1,0 +1,168 @@
+"""Compare what addresses hold with what is on record for them: the scales.
+
+A balance that is higher than all known transfers says that money came which nobody named
+yet. That is never credited by itself while it may still be named, or taken back by a reorg:
+what was seen is remembered together with its block, and when that block is final, it counts.
+What is remembered is in memory only; whoever starts again sees the same balances again.
+
+What is lower than the record is nothing: the operator moved money on, as they may. So money
+that comes to an address from which as much was taken away stays hidden from the scales; only
+a transaction, a log or a trace can show it.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from ctrip import logs
+from ctrip.chain.client import ChainClient
+from ctrip.clock import Clock
+from ctrip.core.blocks import Header, Holding
+from ctrip.core.chains import Chain
+from ctrip.core.changes import BalanceRead, Change
+from ctrip.core.ids import Amount, Asset, BlockNumber, ChainName, PaymentId
+from ctrip.flows.apply import apply
+from ctrip.store import blocks, payment_sets
+from ctrip.store.audits import BEFORE_ALL
+from ctrip.store.payment_sets import Held
+from ctrip.store.pool import Conn, Pool, connection, transaction
+
+ADDRESSES_PER_CALL_MAX: Final = 300  # what public nodes compute within the gas of one call
+OPEN_MAX: Final = 20_000  # open payments looked at in one go; the others by the slow round
+CREDITS_PER_PASS_MAX: Final = 500  # balances that count at once, so that a pass stays short
+# Blocks a watcher may have read since a slower flow began; if more, that flow looks again.
+BLOCKS_SINCE_MAX: Final = 256
+
+log = logs.get("ctrip.weigh")
+
+
+async def unexplained(
+    chain: Chain, client: ChainClient, pool: Pool, at: Header
+) -> list[tuple[Held, Amount]]:
+    """Return the open native payments whose address holds more than is on record, and how much."""
+    async with connection(pool) as conn:
+        held = await payment_sets.open_native(
+            conn, chain.name, at=at.number, after=BEFORE_ALL, count_max=OPEN_MAX
+        )
+    return await heavier(client, at, held)
+
+
+async def heavier(
+    client: ChainClient, at: Header, held: Sequence[Held]
+) -> list[tuple[Held, Amount]]:
+    """Return those that hold more than is on record in the state after a block, and how much."""
+    balances = await weighed(client, at, [Holding(one.asset, one.owner) for one in held])
+    return [(one, has) for one, has in zip(held, balances, strict=True) if has > one.amount]
+
+
+async def weighed(client: ChainClient, at: Header, asked: Sequence[Holding]) -> list[Amount]:
+    """Return balances, in as few calls as can be."""
+    balances: list[Amount] = []
+    for start in range(0, len(asked), ADDRESSES_PER_CALL_MAX):
+        balances += await client.holdings(at, asked[start : start + ADDRESSES_PER_CALL_MAX])
+    return balances
+
+
+async def is_final(chain: Chain, client: ChainClient, pool: Pool, at: Header) -> bool:
+    """Tell whether a block is final and on its chain."""
+    async with connection(pool) as conn:
+        cursor = await blocks.cursor(conn, chain.name)
+    if cursor is None or cursor.finalized < at.number:
+        return False
+    return await client.headers([at.number]) == [at]
+
+
+async def hold(conn: Conn, chain: ChainName, at: Header) -> bool:
+    """Hold a chain's cursor until the transaction ends, if this block is on its branch.
+
+    What was read up to a block by a flow that is slower than the watcher may then be written:
+    no reorg that the watcher has written took the block away, and none will before we end.
+    """
+    cursor = await blocks.cursor(conn, chain)
+    if cursor is None or not await blocks.hold(conn, chain, at=cursor.hash):
+        return False
+    if cursor.hash == at.hash:
+        return True
+    known = await blocks.known(conn, chain, count_max=BLOCKS_SINCE_MAX)
+    return known.get(at.number) == at.hash
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """A balance beyond the record, which no transaction explained when it was read."""
+
+    payment_id: PaymentId
+    asset: Asset
+    balance: Amount
+    block: Header
+
+
+class Unnamed:
+    """The balances of one chain that count when the block they were read at is final."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        client: ChainClient,
+        pool: Pool,
+        clock: Clock,
+        news: asyncio.Event,
+        *,
+        to_global: bool,
+    ) -> None:
+        self._chain = chain
+        self._client = client
+        self._pool = pool
+        self._clock = clock
+        self._news = news
+        self._to_global = to_global
+        self._waiting: dict[tuple[PaymentId, Asset, BlockNumber], Seen] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, seen: Seen) -> None:
+        """Remember a balance; one that was read at the same height before was of another branch."""
+        self._waiting[seen.payment_id, seen.asset, seen.block.number] = seen
+
+    def clear(self) -> None:
+        """Forget all: they are looked for again."""
+        self._waiting.clear()
+
+    async def credit(self, finalized: BlockNumber) -> list[Seen]:
+        """Let count what is final by now; return what a reorg took away, to be looked for again.
+
+        The oldest come first: each counts what is beyond the record with those before it.
+        """
+        ready = [one for one in self._waiting.values() if one.block.number <= finalized]
+        due = sorted(ready, key=lambda one: one.block.number)[:CREDITS_PER_PASS_MAX]
+        if not due:
+            return []
+        numbers = sorted({one.block.number for one in due})
+        on_chain = set(await self._client.headers(numbers))
+        changes: dict[PaymentId, list[Change]] = defaultdict(list)
+        for one in due:
+            if one.block in on_chain:
+                changes[one.payment_id].append(self._read(one))
+        now = self._clock.now()
+        async with transaction(self._pool) as conn:
+            events = await apply(conn, changes, to_global=self._to_global, now=now)
+        for one in due:
+            del self._waiting[one.payment_id, one.asset, one.block.number]
+        if events:
+            self._news.set()
+        return [one for one in due if one.block not in on_chain]
+
+    def _read(self, seen: Seen) -> BalanceRead:
+        log.info(
+            "a balance beyond the record is final",
+            chain=self._chain.name,
+            payment_id=str(seen.payment_id),
+            asset=seen.asset,
+            block=seen.block.number,
+        )
+        return BalanceRead(
+            chain=self._chain.name, asset=seen.asset, balance=seen.balance, block=seen.block
+        )

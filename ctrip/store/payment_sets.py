@@ -1,0 +1,204 @@
+"""Which payments something may concern: the questions that flows ask before they take the door.
+
+Only reads. What they return may be stale by the time it is used; whoever changes a payment
+locks it and looks again.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct, convert
+
+from ctrip.core.ids import (
+    Amount,
+    Asset,
+    BlockHash,
+    BlockNumber,
+    ChainName,
+    PaymentId,
+    RawAddress,
+)
+from ctrip.core.payment import Transfer, TransferKey
+from ctrip.store.pool import Conn
+
+OWNERS = "SELECT lower(address) AS address, id FROM payments WHERE lower(address) = ANY($1::text[])"
+
+
+async def owners(conn: Conn, among: Sequence[RawAddress]) -> dict[RawAddress, PaymentId]:
+    """Return those of the addresses that were ever shown to a payer, of whichever chain."""
+    return {row["address"]: row["id"] for row in await conn.fetch(OWNERS, among)}
+
+
+ANY_OPEN = "SELECT EXISTS (SELECT FROM payments WHERE chain = $1 AND NOT closed)"
+
+
+async def any_open(conn: Conn, chain: ChainName) -> bool:
+    """Tell whether money may still be meant for a payment of this chain."""
+    return bool(await conn.fetchval(ANY_OPEN, chain))
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """What a payment's address should hold of an asset on a chain, as far as is on record."""
+
+    payment_id: PaymentId
+    owner: RawAddress
+    asset: Asset
+    amount: Amount  # of the live transfers up to a block
+
+
+OPEN_NATIVE = """
+SELECT p.id AS payment_id, lower(p.address) AS owner, 'native' AS asset,
+    coalesce(sum(t.amount), 0) AS amount
+FROM payments p
+LEFT JOIN transfers t ON t.payment_id = p.id AND t.chain = $1 AND t.asset = 'native'
+    AND NOT t.orphaned AND t.block_number <= $2
+WHERE p.chain = $1 AND p.asset = 'native' AND NOT p.closed
+    AND p.status IN ('pending', 'detected') AND p.id > $3
+GROUP BY p.id ORDER BY p.id LIMIT $4
+"""
+
+
+async def open_native(
+    conn: Conn, chain: ChainName, *, at: BlockNumber, after: PaymentId, count_max: int
+) -> list[Held]:
+    """Return a slice of the payments that wait for native coin, with what is on record."""
+    rows = await conn.fetch(OPEN_NATIVE, chain, at, after, count_max)
+    return [convert({**row}, Held) for row in rows]
+
+
+LATELY_EXPIRED = """
+SELECT p.id AS payment_id, lower(p.address) AS owner, 'native' AS asset,
+    coalesce(sum(t.amount), 0) AS amount
+FROM payments p
+LEFT JOIN transfers t ON t.payment_id = p.id AND t.chain = $1 AND t.asset = 'native'
+    AND NOT t.orphaned AND t.block_number <= $2
+WHERE p.chain = $1 AND p.asset = 'native' AND NOT p.closed
+    AND p.status = 'expired' AND p.expires_at > $3
+GROUP BY p.id ORDER BY p.id LIMIT $4
+"""
+
+
+async def lately_expired(
+    conn: Conn, chain: ChainName, *, at: BlockNumber, since: datetime, count_max: int
+) -> list[Held]:
+    """Return payments whose time for native coin has run out since, with what is on record."""
+    rows = await conn.fetch(LATELY_EXPIRED, chain, at, since, count_max)
+    return [convert({**row}, Held) for row in rows]
+
+
+COINS = """
+SELECT * FROM transfers
+WHERE chain = $1 AND asset = 'native' AND NOT orphaned AND payment_id = ANY($2::uuid[])
+"""
+
+
+async def coins(
+    conn: Conn, chain: ChainName, ids: Sequence[PaymentId]
+) -> list[tuple[PaymentId, Transfer]]:
+    """Return the native coin that is on record for these payments on a chain."""
+    return [
+        (row["payment_id"], convert({**row, "key": convert({**row}, TransferKey)}, Transfer))
+        for row in await conn.fetch(COINS, chain, ids)
+    ]
+
+
+USED = """
+SELECT id, lower(address) AS owner FROM payments WHERE id > $1 ORDER BY id LIMIT $2
+"""
+
+
+async def used(
+    conn: Conn, *, after: PaymentId, count_max: int
+) -> list[tuple[PaymentId, RawAddress]]:
+    """Return a slice of all payments ever made, of whichever chain, with their addresses."""
+    return [(row["id"], row["owner"]) for row in await conn.fetch(USED, after, count_max)]
+
+
+ON_RECORD = """
+SELECT payment_id, recipient AS owner, asset, sum(amount) AS amount FROM transfers
+WHERE chain = $1 AND block_number <= $2 AND NOT orphaned AND payment_id = ANY($3::uuid[])
+GROUP BY payment_id, recipient, asset
+"""
+
+
+async def on_record(
+    conn: Conn, chain: ChainName, ids: Sequence[PaymentId], *, at: BlockNumber
+) -> dict[tuple[PaymentId, Asset], Amount]:
+    """Return what came to these payments on a chain, by asset, in blocks up to `at`."""
+    rows = await conn.fetch(ON_RECORD, chain, at, ids)
+    return {(row["payment_id"], row["asset"]): row["amount"] for row in rows}
+
+
+DEEPENED = """
+SELECT id FROM payments WHERE chain = $1 AND status IN ('detected', 'confirmed', 'paid')
+AND detected_in_block <= $2
+AND (status <> 'detected' OR CASE confirmed_by
+    WHEN 'finalized' THEN detected_in_block <= $3
+    WHEN 'safe' THEN detected_in_block <= $4
+    ELSE detected_in_block + confirmations_required - 1 <= $2 END)
+AND (status <> 'paid' OR detected_in_block <= $3)
+"""
+
+
+async def deepened(
+    conn: Conn, chain: ChainName, *, head: BlockNumber, finalized: BlockNumber, safe: BlockNumber
+) -> list[PaymentId]:
+    """Return the payments that a chain read up to `head` may have moved on."""
+    rows = await conn.fetch(DEEPENED, chain, head, finalized, max(safe, finalized))
+    return [row["id"] for row in rows]
+
+
+UNVOUCHED = """
+SELECT p.id FROM payments p WHERE p.chain = $1 AND p.status = 'detected' AND p.needs_vouching
+AND EXISTS (SELECT FROM transfers t WHERE t.payment_id = p.id AND t.chain = p.chain
+    AND NOT t.orphaned AND NOT t.vouched)
+ORDER BY p.detected_in_block LIMIT $2
+"""
+
+
+async def unvouched(conn: Conn, chain: ChainName, *, count_max: int) -> list[PaymentId]:
+    """Return the payments whose money only one endpoint has shown, and one is not enough."""
+    return [row["id"] for row in await conn.fetch(UNVOUCHED, chain, count_max)]
+
+
+ABOVE = """
+SELECT payment_id, chain, tx_hash, asset, recipient, ordinal, block_hash
+FROM transfers WHERE chain = $1 AND block_number > $2 AND NOT orphaned
+"""
+
+
+async def above(
+    conn: Conn, chain: ChainName, fork: BlockNumber
+) -> list[tuple[PaymentId, TransferKey, BlockHash]]:
+    """Return the live transfers in the blocks above a fork."""
+    return [
+        (row["payment_id"], convert({**row}, TransferKey), row["block_hash"])
+        for row in await conn.fetch(ABOVE, chain, fork)
+    ]
+
+
+STANDING_STILL = """
+SELECT id FROM payments WHERE chain = $1 AND status = 'pending' AND NOT lapsed AND expires_at > $2
+AND created_at < $3
+"""
+
+
+async def held_up(
+    conn: Conn, chain: ChainName, *, since: datetime, until: datetime
+) -> list[PaymentId]:
+    """Return the payments whose time ran while their chain stood still."""
+    return [row["id"] for row in await conn.fetch(STANDING_STILL, chain, since, until)]
+
+
+DUE = """
+(SELECT id FROM payments WHERE chain = $1 AND status = 'pending' AND expires_at <= $2
+ ORDER BY expires_at LIMIT $3)
+UNION
+(SELECT id FROM payments WHERE chain = $1 AND NOT closed AND watched_until <= $2
+ AND status NOT IN ('detected', 'confirmed', 'paid') ORDER BY watched_until LIMIT $3)
+"""
+
+
+async def due(conn: Conn, chain: ChainName, now: datetime, *, count_max: int) -> list[PaymentId]:
+    """Return payments whose deadline or late window has passed."""
+    return [row["id"] for row in await conn.fetch(DUE, chain, now, count_max)]

@@ -1,0 +1,78 @@
+"""A second endpoint's word on a transfer."""
+
+import pytest
+
+from ctrip.chain.rpc import RpcChain
+from ctrip.core.ids import NATIVE, Amount, Asset, RawAddress, TxHash
+from ctrip.core.payment import Source, Transfer, TransferKey
+from tests.chain.asking import numbers
+from tests.chain.lies import down
+from tests.chain.lying_node import PAYER, RECEIPTS, SHOP, TOKEN, LyingNode, block_hash, word
+from tests.support.builders import CHAIN, IN_TIME
+
+
+def a_transfer(source: Source = Source.LOG, **changes: object) -> Transfer:
+    asset = Asset(TOKEN) if source is Source.LOG else NATIVE
+    amount = 7 if source is Source.LOG else 4
+    fields = {"amount": Amount(amount), "block_hash": block_hash(4), **changes}
+    return Transfer(
+        key=TransferKey(CHAIN, TxHash(word(0x7004)), asset, RawAddress(SHOP), 0),
+        sender=RawAddress(PAYER),
+        block_number=numbers(4)[0],
+        block_time=IN_TIME,
+        source=source,
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize("source", Source)
+async def test_a_second_opinion_is_another_endpoints(pair: RpcChain, source: Source) -> None:
+    opinion = await pair.opinion(a_transfer(source))
+    assert opinion.agrees, opinion.why
+    assert (opinion.first, opinion.second) == (
+        "testnet, endpoint 1 of 2",
+        "testnet, endpoint 2 of 2",
+    )
+
+
+@pytest.mark.parametrize("source", Source)
+async def test_a_second_opinion_on_an_invented_block_differs(
+    pair: RpcChain, source: Source
+) -> None:
+    opinion = await pair.opinion(a_transfer(source, block_hash=word(0xBAD)))
+    assert not opinion.agrees
+    assert opinion.why == "it shows another block 4, or none"
+
+
+@pytest.mark.parametrize(
+    ("source", "changes", "why"),
+    [
+        (Source.LOG, {"amount": Amount(8)}, "it shows no such transfer"),
+        (Source.TRANSACTION, {"amount": Amount(5)}, "it shows another amount"),
+    ],
+)
+async def test_a_second_opinion_on_another_amount_differs(
+    pair: RpcChain, source: Source, changes: dict[str, object], why: str
+) -> None:
+    opinion = await pair.opinion(a_transfer(source, **changes))
+    assert (opinion.agrees, opinion.why) == (False, why)
+
+
+async def test_a_second_opinion_on_a_failed_transaction_differs(
+    pair: RpcChain, other: LyingNode
+) -> None:
+    other.alter(RECEIPTS, lambda _, r: {**r, "result": {**r["result"], "status": "0x0"}})
+    opinion = await pair.opinion(a_transfer(Source.TRANSACTION))
+    assert (opinion.agrees, opinion.why) == (False, "it shows that the transaction failed")
+
+
+async def test_one_endpoint_has_no_second_opinion(chain: RpcChain) -> None:
+    opinion = await chain.opinion(a_transfer())
+    assert (opinion.agrees, opinion.second) == (False, "")
+
+
+async def test_no_second_opinion_when_the_second_is_down(pair: RpcChain, other: LyingNode) -> None:
+    down(other)
+    opinion = await pair.opinion(a_transfer())
+    assert (opinion.agrees, opinion.second) == (False, "")
+    assert "endpoint 2 of 2" in opinion.why

@@ -1,0 +1,104 @@
+"""Chains whose endpoints do not show the same."""
+
+from collections.abc import Collection
+
+from msgspec.structs import replace
+
+from ctrip.core.blocks import Block, PlacedMove, Span
+from ctrip.core.ids import BlockNumber, RawAddress, TxHash
+from tests.support.fake_chain import FakeChain
+
+
+class Partial(FakeChain):
+    """Endpoints that each leave out some of the logs, as their index databases get torn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first_lacks: set[tuple[TxHash, int]] = set()  # logs, by transaction and index
+        self.second_lacks: set[TxHash] = set()
+
+    async def blocks(
+        self, first: BlockNumber, last: BlockNumber, *, tokens: Collection[RawAddress]
+    ) -> list[Block]:
+        return [
+            replace(
+                block,
+                logs=tuple(
+                    one
+                    for one in block.logs
+                    if (one.tx_hash, one.log_index) not in self.first_lacks
+                ),
+            )
+            for block in await super().blocks(first, last, tokens=tokens)
+        ]
+
+    async def span(
+        self,
+        above: BlockNumber,
+        last: BlockNumber,
+        *,
+        tokens: Collection[RawAddress],
+        again: bool = False,
+    ) -> Span:
+        span = await super().span(above, last, tokens=tokens, again=again)
+        logs = tuple(one for one in span.logs if one.tx_hash not in self.second_lacks)
+        return replace(span, logs=logs)
+
+
+class Forked(FakeChain):
+    """Two endpoints on two forks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.second: FakeChain | None = None
+
+    async def span(
+        self,
+        above: BlockNumber,
+        last: BlockNumber,
+        *,
+        tokens: Collection[RawAddress],
+        again: bool = False,
+    ) -> Span:
+        if again and self.second:
+            return await self.second.span(above, last, tokens=tokens)
+        return await super().span(above, last, tokens=tokens)
+
+
+class Polygon(FakeChain):
+    """A chain whose native coin moves in logs; its first endpoint hides some of them."""
+
+    async def blocks(
+        self, first: BlockNumber, last: BlockNumber, *, tokens: Collection[RawAddress]
+    ) -> list[Block]:
+        read = await super().blocks(first, last, tokens=tokens)
+        return [
+            replace(block, calls=(), moves=tuple(m.move for m in self._moves(block)))
+            for block in read
+        ]
+
+    async def span(
+        self,
+        above: BlockNumber,
+        last: BlockNumber,
+        *,
+        tokens: Collection[RawAddress],
+        again: bool = False,
+    ) -> Span:
+        span = await super().span(above, last, tokens=tokens, again=again)
+        read = await super().blocks(BlockNumber(above + 1), last, tokens=tokens)
+        moves = tuple(m for block in read for m in self._moves(block, again=again))
+        return replace(span, moves=moves)
+
+    def _moves(self, block: Block, *, again: bool = False) -> list[PlacedMove]:
+        mined = self._blocks[block.header.number]
+        return [
+            PlacedMove(
+                move=replace(inner, log_index=index),
+                block_number=block.header.number,
+                block_hash=block.header.hash,
+            )
+            for tx in mined.txs
+            for index, inner in enumerate(tx.inner)
+            if again or tx.hash not in self.hidden
+        ]

@@ -1,0 +1,1 @@
+"""Reorgs of a real chain, of every depth above finality."""

@@ -18,6 +18,7 @@ from ctrip.core.chains import Chain
 from ctrip.core.errors import OutageError
 from ctrip.core.ids import BlockHash, BlockNumber, ChainName
 from ctrip.core.scan import patience
+from ctrip.flows.budget import Budget
 from ctrip.store import outbox
 from ctrip.store.pool import Pool, connection
 
@@ -49,6 +50,8 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
     deliveries_due: int | None = None
     deliveries_waiting: int | None = None
     mode: str = ""
+    calls_today: int | None = None
+    warning: str = ""  # works, and should be looked at
     endpoints: list[EndpointState] = []
 
 
@@ -64,6 +67,7 @@ class Health:
         self._clock = clock
         self._chains = {chain.name: chain for chain in chains}
         self._endpoints = endpoints or {}
+        self._budgets = {chain.name: Budget(chain) for chain in chains}
         self._faults: dict[str, str] = {}
         self._sights: dict[ChainName, Sight] = {}
         self._since = clock.now()
@@ -82,6 +86,7 @@ class Health:
     ) -> None:
         """Note how far a chain has come and how far it was read."""
         now, before = self._clock.now(), self._sights.get(chain)
+        self._budgets[chain].count(self._states(chain), now)
         stands = before is not None and before.tip == head.hash
         since = before.tip_since if before is not None and stands else now
         self._sights[chain] = Sight(
@@ -113,6 +118,8 @@ class Health:
             ok=not fault,
             why=fault,
             endpoints=self._states(name),
+            calls_today=self._budgets[name].today if name in self._endpoints else None,
+            warning=self._budgets[name].warning,
             head=sight.head,
             read=sight.read,
             lag_blocks=max(0, sight.head - sight.read),

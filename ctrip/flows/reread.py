@@ -10,6 +10,7 @@ is nothing to pay and nothing was paid. Settling does not wait for it.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -20,7 +21,7 @@ from ctrip.chain.client import ChainClient, ChainOutage
 from ctrip.clock import Clock
 from ctrip.core.blocks import Span
 from ctrip.core.chains import Chain, NativeSource
-from ctrip.core.ids import NATIVE, BlockHash, BlockNumber, TxHash
+from ctrip.core.ids import NATIVE, Asset, BlockHash, BlockNumber, RawAddress, TxHash
 from ctrip.core.matching import Found
 from ctrip.core.scan import SPAN_BLOCKS_MAX
 from ctrip.flows.find import find, only_ours, tokens_of
@@ -33,7 +34,8 @@ from ctrip.store.rescans import Recorded
 # Between passes: 240 blocks of the fastest chain are one batch, and 60 batches an hour are few.
 REREAD_SECONDS: Final = 60.0
 
-LogPlace = tuple[BlockHash, int | None]  # a block and the index of a log in it
+# Something that a transaction did, in a block: it moved an asset to a recipient.
+Deed = tuple[BlockHash, TxHash, Asset, RawAddress]
 
 log = logs.get("ctrip.reread")
 
@@ -140,28 +142,41 @@ class Rereader:
     async def _missed(self, span: Span, logged: Sequence[Recorded]) -> list[Found]:
         """Return the money in a span that is not on record.
 
-        Only its blocks are asked for, which are seldom any. Then all logs of its transactions
+        Only its blocks are asked for, which are seldom any; and of its transactions all logs
         are matched: a transfer's rank among its twins must be what it would have been.
         """
-        places = {(one.block_hash, one.log_index) for one in logged}
-        new = await only_ours(self.chain, self._client, self._pool, without(span, places))
-        hashes = {log.tx_hash for block in new for log in block.logs}
-        hashes |= {move.tx_hash for block in new for move in block.moves}
-        if not hashes:
+        more = without(span, logged)
+        if not more.logs and not more.moves:
             return []
-        whole = await only_ours(self.chain, self._client, self._pool, of_transactions(span, hashes))
+        whole = await only_ours(self.chain, self._client, self._pool, more)
         return await find(self.chain, self._client, self._pool, whole)
 
 
-def without(span: Span, places: Collection[LogPlace]) -> Span:
-    """Return a span without the logs in these places."""
-    return replace(
-        span,
-        logs=tuple(one for one in span.logs if (one.block_hash, one.log_index) not in places),
-        moves=tuple(
-            one for one in span.moves if (one.block_hash, one.move.log_index) not in places
-        ),
+def deeds(span: Span) -> Counter[Deed]:
+    """Count a span's transfers by transaction, asset and recipient.
+
+    Not by log index: nodes have been seen to number the logs of a block differently.
+    """
+    by_logs: list[Deed] = [
+        (log.block_hash, log.tx_hash, Asset(log.contract), log.recipient) for log in span.logs
+    ]
+    by_moves: list[Deed] = [
+        (one.block_hash, one.move.tx_hash, NATIVE, one.move.recipient) for one in span.moves
+    ]
+    return Counter(by_logs + by_moves)
+
+
+def recorded_deeds(recorded: Sequence[Recorded]) -> Counter[Deed]:
+    """Count what is on record in the same way."""
+    return Counter(
+        (one.block_hash, one.key.tx_hash, one.key.asset, one.key.recipient) for one in recorded
     )
+
+
+def without(span: Span, recorded: Sequence[Recorded]) -> Span:
+    """Return a span without the transactions of which all that it shows is on record."""
+    more = deeds(span) - recorded_deeds(recorded)
+    return of_transactions(span, {tx_hash for _, tx_hash, _, _ in more})
 
 
 def of_transactions(span: Span, hashes: Collection[TxHash]) -> Span:
@@ -175,6 +190,9 @@ def of_transactions(span: Span, hashes: Collection[TxHash]) -> Span:
 
 def unseen(span: Span, recorded: Sequence[Recorded]) -> list[Recorded]:
     """Return what is on record for a span and not in it."""
-    places: set[LogPlace] = {(one.block_hash, one.log_index) for one in span.logs}
-    places |= {(one.block_hash, one.move.log_index) for one in span.moves}
-    return [one for one in recorded if (one.block_hash, one.log_index) not in places]
+    less = recorded_deeds(recorded) - deeds(span)
+    return [
+        one
+        for one in recorded
+        if (one.block_hash, one.key.tx_hash, one.key.asset, one.key.recipient) in less
+    ]

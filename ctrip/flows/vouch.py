@@ -12,11 +12,12 @@ from typing import Final
 from ctrip.chain.client import ChainClient
 from ctrip.clock import Clock
 from ctrip.core.chains import Chain
-from ctrip.core.changes import Change, HeadMoved, TransferVouched
+from ctrip.core.changes import Change, TransferVouched
 from ctrip.core.errors import OutageError
 from ctrip.core.ids import PaymentId
 from ctrip.flows.apply import apply
-from ctrip.store import blocks, payment_sets, payments
+from ctrip.flows.rescan import hold_head
+from ctrip.store import payment_sets, payments
 from ctrip.store.pool import Pool, connection, transaction
 
 PAYMENTS_PER_PASS_MAX: Final = 50  # each of their transfers costs a few calls
@@ -78,8 +79,7 @@ class Voucher:
         if not changes:
             return
         async with transaction(self._pool) as conn:
-            place = (await blocks.places(conn))[self.chain.name]
-            reached = HeadMoved(place.chain, place.number, place.finalized, place.safe)
+            reached = await hold_head(conn, self.chain.name)
             for of_payment in changes.values():
                 of_payment.append(reached)
             events = await apply(conn, changes, to_global=self._to_global, now=self._clock.now())

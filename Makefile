@@ -8,6 +8,8 @@ SOLC_VERSION := 0.8.37
 PIP_TOOLS_VERSION := 7.6.2
 # Locks are resolved for the oldest Python we support: a newer one may need fewer packages.
 LOCK_PYTHON ?= python3.11
+# Tests at a time. Most of them wait, so one more than a small machine has cores.
+WORKERS ?= 3
 # Passed on to the program that does the work: make run ARGS="--port 8081".
 ARGS ?=
 
@@ -27,7 +29,7 @@ run: setup ## serve on this machine: embedded Postgres, a local chain, a test to
 	@$(BIN)/ctrip dev $(ARGS)
 
 test: setup ## run every test (ARGS="-k webhook" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: setup ## lint, format, types and the shape of the code, in seconds
 	@$(BIN)/ruff check --quiet

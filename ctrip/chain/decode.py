@@ -22,8 +22,7 @@ from ctrip.core.ids import Amount, BlockHash, BlockNumber, RawAddress, TxHash
 # keccak-256 of "Transfer(address,address,uint256)" (EIP-20)
 TRANSFER: Final = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 SECOND_MAX: Final = 253_402_300_799  # the last one of the year 9999, where datetime ends
-WORD_SIZE: Final = 66  # characters of 32 bytes
-ADDRESS_SIZE: Final = 42
+CALL_SIZES: Final = (66, 42, 42)  # characters of a hash and two addresses
 
 QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]{1,64}")
 WORD: Final = re.compile(r"0x[0-9a-fA-F]{64}")  # 32 bytes: a hash, a topic, an amount
@@ -131,16 +130,21 @@ def native_calls(transactions: list[WireTransaction]) -> tuple[NativeCall, ...]:
     There are hundreds in a block, most of them to strangers. So only the sizes are looked
     at: a hash or an address of other characters is nobody's.
     """
-    return tuple(
-        NativeCall(
-            tx_hash=TxHash(sized(WORD_SIZE, tx.hash)),
-            sender=RawAddress(sized(ADDRESS_SIZE, tx.sender)),
-            recipient=RawAddress(sized(ADDRESS_SIZE, tx.to)),
-            amount=Amount(amount),
+    calls = []
+    for tx in transactions:
+        if tx.value == "0x0" or tx.to is None or not (amount := quantity(tx.value)):
+            continue
+        if (len(tx.hash), len(tx.sender), len(tx.to)) != CALL_SIZES:
+            raise Garbled("a hash or an address has the wrong shape")
+        calls.append(
+            NativeCall(
+                tx_hash=TxHash(tx.hash.lower()),
+                sender=RawAddress(tx.sender.lower()),
+                recipient=RawAddress(tx.to.lower()),
+                amount=Amount(amount),
+            )
         )
-        for tx in transactions
-        if tx.value != "0x0" and tx.to is not None and (amount := quantity(tx.value))
-    )
+    return tuple(calls)
 
 
 def receipt(wire: WireReceipt) -> Receipt:
@@ -166,12 +170,5 @@ def quantity(text: str) -> int:
 def matching(pattern: re.Pattern[str], text: str) -> str:
     """Return hex of one fixed length in lower case."""
     if not pattern.fullmatch(text):
-        raise Garbled("a hash or an address has the wrong shape")
-    return text.lower()
-
-
-def sized(size: int, text: str) -> str:
-    """Return text of one fixed length in lower case."""
-    if len(text) != size:
         raise Garbled("a hash or an address has the wrong shape")
     return text.lower()

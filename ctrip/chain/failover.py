@@ -149,7 +149,7 @@ class Failover:
                     f"{provider.label}: it asked to be left alone for {wait:.0f} seconds more"
                 )
             await asyncio.sleep(wait)
-        if reads is not None and self._readers.get(reads, provider) is not provider:
+        if reads is not None and provider is not self._readers.get(reads, self.current):
             provider.is_believed = False  # it is switched to
         if not believes:
             await self._believe(provider)

@@ -36,6 +36,7 @@ MOVING: Final = frozenset({"call", "create", "create2", "selfdestruct", "suicide
 # A call within a call is an object within a list, each a level to the decoder; the rest is
 # what surrounds the frames, with room to spare.
 LEVELS_MAX: Final = 2 * 1024 + 100
+OUR_LEVELS_MAX: Final = 1_000  # of the calls that lead here; as many as Python allows by default
 
 
 class Frame(Struct, frozen=True):
@@ -108,7 +109,7 @@ class DeepDecoder:
 
     def decode(self, body: bytes) -> Answer[list[TracedTransaction]]:
         limit = sys.getrecursionlimit()
-        sys.setrecursionlimit(limit + LEVELS_MAX)
+        sys.setrecursionlimit(OUR_LEVELS_MAX + LEVELS_MAX)  # whatever a library has set it to
         try:
             return self._decoder.decode(body)
         finally:

@@ -92,24 +92,30 @@ def next_status(payment: Payment) -> Status:
     needed = payment.needed()
     covered = total(needed) >= payment.required
     match payment.status:
-        case Status.PENDING if covered:
-            return Status.DETECTED
-        case Status.PENDING if payment.lapsed or payment.cancelled:
-            return Status.EXPIRED
-        case Status.DETECTED if not covered:
-            return Status.PENDING
-        case Status.DETECTED if is_deep_enough(payment, needed) and is_vouched(payment, needed):
-            return Status.CONFIRMED
-        case Status.CONFIRMED | Status.PAID if not covered:
-            return Status.FAILED
-        case Status.CONFIRMED:
-            return Status.PAID  # deposits are held: there is nothing left to process
-        case Status.PAID if needed[-1].block_number <= payment.finalized:
-            return Status.SETTLED
-        case Status.EXPIRED if covered:
-            return Status.DETECTED
-        case Status.EXPIRED if payment.closed and not payment.live():
-            return Status.FAILED
+        case Status.PENDING:
+            if covered:
+                return Status.DETECTED
+            if payment.lapsed or payment.cancelled:
+                return Status.EXPIRED
+        case Status.DETECTED:
+            if not covered:
+                return Status.PENDING
+            if is_deep_enough(payment, needed) and is_vouched(payment, needed):
+                return Status.CONFIRMED
+        case Status.CONFIRMED:  # deposits are held: there is nothing left to process
+            return Status.PAID if covered else Status.FAILED
+        case Status.PAID:
+            if not covered:
+                return Status.FAILED
+            if needed[-1].block_number <= payment.finalized:
+                return Status.SETTLED
+        case Status.EXPIRED:
+            if covered:
+                return Status.DETECTED
+            if payment.closed and not payment.live():
+                return Status.FAILED
+        case Status.SETTLED | Status.FAILED:
+            pass
     return payment.status
 
 
@@ -136,15 +142,20 @@ def flags_of(payment: Payment) -> frozenset[Flag]:
         return NO_FLAGS
     live, own = payment.live(), payment.own()
     received = total(own)
-    facts = {
-        Flag.UNDERPAID: 0 < received < payment.required,
-        Flag.OVERPAID: received > payment.amount,
-        Flag.LATE: any(payment.is_late(t) for t in own),
-        Flag.WRONG_TOKEN: len(own) < len(live),
-        Flag.REORGED: any(t.orphaned for t in payment.transfers),
-        Flag.CANCELLED: payment.cancelled,
-    }
-    return frozenset([flag for flag, holds in facts.items() if holds])
+    flags: set[Flag] = set()
+    if 0 < received < payment.required:
+        flags.add(Flag.UNDERPAID)
+    if received > payment.amount:
+        flags.add(Flag.OVERPAID)
+    if any(payment.is_late(t) for t in own):
+        flags.add(Flag.LATE)
+    if len(own) < len(live):
+        flags.add(Flag.WRONG_TOKEN)
+    if any(t.orphaned for t in payment.transfers):
+        flags.add(Flag.REORGED)
+    if payment.cancelled:
+        flags.add(Flag.CANCELLED)
+    return frozenset(flags)
 
 
 def announce(before: Payment, after: Payment) -> Iterator[EventType]:

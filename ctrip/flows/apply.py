@@ -16,29 +16,29 @@ from datetime import datetime
 from math import ceil
 from typing import Final
 
-from msgspec import Struct
-
 from ctrip.core.changes import Change
 from ctrip.core.events import PaymentEvent
 from ctrip.core.ids import PaymentId
 from ctrip.core.machine import advance
-from ctrip.core.payment import Payment, Transfer
+from ctrip.core.payment import Payment
 from ctrip.store import outbox, payments
 from ctrip.store.pool import Conn
 
 Changes = Mapping[PaymentId, Sequence[Change]]
 
-PARTS_MAX: Final = 5  # so many that the first, for which Postgres waits, is short
-PART_MIN: Final = 500  # payments; below, a statement of its own costs more than waiting saves
+PARTS_MAX: Final = 8  # so many that the first, for which Postgres waits, is short
+PART_MIN: Final = 500  # payments; below, statements of its own cost more than waiting saves
 BREATH: Final = 25  # payments, a millisecond's work, before others have a turn
 
 
-class Part(Struct, frozen=True):
-    """What becomes of some of the payments, ready to be written."""
+class Part:
+    """What becomes of some of the payments, as it is written."""
 
-    events: list[PaymentEvent]
-    saving: payments.Saving | None  # None if nothing changed
-    news: list[object] | None
+    def __init__(self) -> None:
+        self.events: list[PaymentEvent] = []
+        self.payments: list[payments.Row] = []
+        self.transfers: list[payments.TransferRow] = []
+        self.news: list[outbox.Row] = []
 
 
 async def apply(
@@ -50,13 +50,13 @@ async def apply(
     before = await payments.lock(conn, list(changes))
     size = max(PART_MIN, ceil(len(before) / PARTS_MAX))
     events: list[PaymentEvent] = []
-    ready = Part([], None, None)
+    ready = Part()
     for start in range(0, len(before), size):
-        some = before[start : start + size]
-        coming = draw_up(some, changes, to_global=to_global, now=now)
-        ready = await beside(write(conn, ready), coming)
+        writing = write(conn, ready, to_global=to_global, now=now)
+        coming = draw_up(before[start : start + size], changes, now)
+        ready = await beside(writing, coming)
         events += ready.events
-    await write(conn, ready)
+    await write(conn, ready, to_global=to_global, now=now)
     return events
 
 
@@ -70,34 +70,28 @@ async def beside(writing: Coroutine[None, None, None], coming: Coroutine[None, N
     return part
 
 
-async def draw_up(
-    before: Sequence[Payment], changes: Changes, *, to_global: bool, now: datetime
-) -> Part:
-    """Advance payments and encode what is to be written, without keeping others waiting."""
-    events: list[PaymentEvent] = []
-    changed: list[Payment] = []
-    moved: list[tuple[Payment, Transfer]] = []
+async def draw_up(before: Sequence[Payment], changes: Changes, now: datetime) -> Part:
+    """Advance payments, and let others have their turn now and then."""
+    part = Part()
     for number, payment in enumerate(before, start=1):
         after = payment
         for change in changes[payment.id]:
             step = advance(after, change)
             after = step.payment
-            events += step.events
+            part.events += step.events
+            part.news += [outbox.row(event, now) for event in step.events]
         if after != payment:
-            changed.append(after)
-            moved += [(after, t) for t in after.transfers if t not in payment.transfers]
+            part.payments.append(payments.row(after))
+            moved = [t for t in after.transfers if t not in payment.transfers]
+            part.transfers += [payments.transfer_row(after, t) for t in moved]
         if number % BREATH == 0:
             await asyncio.sleep(0)
-    return Part(
-        events,
-        payments.saving(changed, moved) if changed else None,
-        outbox.append_arguments(events, to_global=to_global, now=now) if events else None,
-    )
+    return part
 
 
-async def write(conn: Conn, part: Part) -> None:
+async def write(conn: Conn, part: Part, *, to_global: bool, now: datetime) -> None:
     """Write a part, in three statements at most."""
-    if part.saving is not None:
-        await payments.write(conn, part.saving)
-    if part.news is not None:
-        await outbox.write(conn, part.news)
+    if part.payments:
+        await payments.write(conn, part.payments, part.transfers)
+    if part.news:
+        await outbox.write(conn, part.news, to_global=to_global, now=now)

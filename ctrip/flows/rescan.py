@@ -24,7 +24,7 @@ from ctrip.core import scan
 from ctrip.core.blocks import Header
 from ctrip.core.chains import Chain
 from ctrip.core.changes import Change, HeadMoved, TransferSeen
-from ctrip.core.errors import OutageError, RequestError
+from ctrip.core.errors import ConfigError, OutageError
 from ctrip.core.events import PaymentEvent
 from ctrip.core.ids import BlockHash, BlockNumber, ChainName, PaymentId
 from ctrip.core.matching import Found
@@ -44,10 +44,8 @@ HOLD_TRIES_MAX: Final = 5
 log = logs.get("ctrip.rescan")
 
 
-class RangeRefused(RequestError):
-    """The range cannot be read again."""
-
-    code = "range_refused"
+class RangeRefused(ConfigError):
+    """The range cannot be read again; the text says what to ask for instead."""
 
 
 class CursorBusy(OutageError):

@@ -7,12 +7,13 @@ sender that comes back after its lease changes nothing.
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
 from msgspec import Struct, convert
 
-from ctrip.core.events import PaymentEvent
+from ctrip.core.events import EventType, PaymentEvent
 from ctrip.core.ids import EventId, PaymentId
 from ctrip.core.view import event_body
 from ctrip.store.pool import Conn
@@ -34,38 +35,62 @@ SELECT id, 'payment', $6 FROM event WHERE id = ANY($8::text[])
 """
 
 
+class Row(Struct, frozen=True, gc=False):
+    """An event as APPEND reads it."""
+
+    id: EventId
+    payment_id: PaymentId
+    sequence: int
+    type: EventType
+    body: bytes
+    for_payment: bool  # it has a receiver of its own
+
+
+def row(event: PaymentEvent, now: datetime) -> Row:
+    """Return an event with the bytes that are sent."""
+    payment = event.payment
+    return Row(
+        event.id,
+        payment.id,
+        payment.sequence,
+        event.type,
+        event_body(event, now),
+        payment.webhook_url is not None,
+    )
+
+
 def append_arguments(
     events: Sequence[PaymentEvent], *, to_global: bool, now: datetime
 ) -> list[object]:
-    """Return what APPEND is given, in the order of the ids, so that indexes grow page by page."""
-    ordered = sorted(events, key=id_of)
+    """Return what APPEND is given."""
+    return columns([row(event, now) for event in events], to_global=to_global, now=now)
+
+
+def columns(rows: Sequence[Row], *, to_global: bool, now: datetime) -> list[object]:
+    """Return rows as APPEND reads them, in the order of the index, which grows page by page."""
+    ordered = sorted(rows, key=attrgetter("id"))
     return [
-        [event.id for event in ordered],
-        [event.payment.id for event in ordered],
-        [event.payment.sequence for event in ordered],
-        [event.type for event in ordered],
-        [event_body(event, now) for event in ordered],
+        [row.id for row in ordered],
+        [row.payment_id for row in ordered],
+        [row.sequence for row in ordered],
+        [row.type for row in ordered],
+        [row.body for row in ordered],
         now,
         to_global,
-        [event.id for event in ordered if event.payment.webhook_url],
+        [row.id for row in ordered if row.for_payment],
     ]
-
-
-def id_of(event: PaymentEvent) -> EventId:
-    """Return what an event is known by."""
-    return event.id
 
 
 async def append(
     conn: Conn, events: Sequence[PaymentEvent], *, to_global: bool, now: datetime
 ) -> None:
     """Promise these events to their receivers, in the transaction that caused them."""
-    await write(conn, append_arguments(events, to_global=to_global, now=now))
+    await write(conn, [row(event, now) for event in events], to_global=to_global, now=now)
 
 
-async def write(conn: Conn, arguments: Sequence[object]) -> None:
+async def write(conn: Conn, rows: Sequence[Row], *, to_global: bool, now: datetime) -> None:
     """Append events that were encoded before."""
-    await conn.execute(APPEND, *arguments)
+    await conn.execute(APPEND, *columns(rows, to_global=to_global, now=now))
 
 
 class Claim(Struct, frozen=True, kw_only=True):

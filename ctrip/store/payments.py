@@ -8,6 +8,7 @@ columns become the fields of core.Payment by name.
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 from msgspec import Struct, json
@@ -23,7 +24,7 @@ from ctrip.core.ids import (
     RawAddress,
     TxHash,
 )
-from ctrip.core.payment import Flag, Payment, Source, Status, Transfer, TransferKey
+from ctrip.core.payment import Flag, Payment, Source, Status, Transfer
 from ctrip.store.pool import Conn
 
 INSERT = """
@@ -237,40 +238,16 @@ def transfer_row(payment: Payment, transfer: Transfer) -> TransferRow:
     )
 
 
-Moved = Sequence[tuple[Payment, Transfer]]
+async def save(
+    conn: Conn, changed: Sequence[Payment], moved: Sequence[tuple[Payment, Transfer]]
+) -> None:
+    """Write payments, and those of their transfers that are new, moved, or were orphaned."""
+    await write(conn, [row(p) for p in changed], [transfer_row(p, t) for p, t in moved])
 
 
-class Saving(Struct, frozen=True):
-    """What is to be written, as it is sent."""
-
-    payments: str
-    transfers: str  # "" if none
-
-
-def saving(changed: Sequence[Payment], moved: Moved) -> Saving:
-    """Encode payments that the machine advanced, and those of their transfers that moved.
-
-    Transfers in the order of their keys, so that the index grows page by page.
-    """
-    transfers = [transfer_row(payment, t) for payment, t in sorted(moved, key=key_of)]
-    return Saving(
-        json.encode([row(payment) for payment in changed]).decode(),
-        json.encode(transfers).decode() if transfers else "",
-    )
-
-
-def key_of(moved: tuple[Payment, Transfer]) -> TransferKey:
-    """Return what a transfer is known by."""
-    return moved[1].key
-
-
-async def write(conn: Conn, saved: Saving) -> None:
-    """Write what was encoded."""
-    await conn.execute(UPDATE, saved.payments)
-    if saved.transfers:
-        await conn.execute(UPSERT_TRANSFERS, saved.transfers)
-
-
-async def save(conn: Conn, changed: Sequence[Payment], moved: Moved) -> None:
-    """Encode and write payments, and transfers that are new, were mined again, or were orphaned."""
-    await write(conn, saving(changed, moved))
+async def write(conn: Conn, rows: Sequence[Row], transfers: Sequence[TransferRow]) -> None:
+    """Write rows; transfers in the order of their key, so that its index grows page by page."""
+    await conn.execute(UPDATE, json.encode(rows).decode())
+    if transfers:
+        ordered = sorted(transfers, key=attrgetter("tx_hash"))
+        await conn.execute(UPSERT_TRANSFERS, json.encode(ordered).decode())

@@ -169,3 +169,22 @@ async def test_questions_end_in_time(node: LyingNode) -> None:
     with pytest.raises(ChainOutage, match="no answer within"):
         await chain.head()
     await chain.close()
+
+
+async def test_an_endpoint_that_was_believed_once_is_asked_its_chain_when_it_is_switched_to(
+    pair: RpcChain, node: LyingNode, other: LyingNode
+) -> None:
+    await pair.head()  # looks at both
+    other.chain_id = 56
+    down(node)
+    with pytest.raises(ChainOutage, match="endpoint 2 of 2: it is on chain 56"):
+        await read(pair)
+
+
+async def test_headers_below_the_head_are_asked_for_elsewhere(
+    pair: RpcChain, node: LyingNode
+) -> None:
+    await pair.head()
+    node.height = 3
+    headers = await pair.headers(numbers(2, 3, 4, HEIGHT, HEIGHT + 1))
+    assert [header.number for header in headers] == [2, 3, 4, HEIGHT]

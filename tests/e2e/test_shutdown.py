@@ -62,6 +62,7 @@ async def test_a_request_under_way_is_answered_before_the_end(fresh: World) -> N
 async def test_it_ends_in_time_while_the_chain_is_away(fresh: World) -> None:
     gateway = fresh.gateway
     await gateway.start()
+    await gateway.create(amount=5)  # with nothing open the chain is looked at once a minute
     fresh.provider.mood = "hangs up"
 
     async def waits() -> bool:

@@ -88,6 +88,14 @@ def patience(chain: Chain) -> float:
     return max(PATIENCE_SECONDS_MIN, PATIENCE_BLOCKS * chain.block_seconds)
 
 
+def final_block_changed(
+    ours: Mapping[BlockNumber, BlockHash], canonical: Sequence[Header], finalized: BlockNumber
+) -> bool:
+    """Tell whether a block that we hold as final is another one now."""
+    final = (h for h in canonical if h.number <= finalized and h.number in ours)
+    return any(ours[h.number] != h.hash for h in final)
+
+
 def find_fork(ours: Mapping[BlockNumber, BlockHash], canonical: Sequence[Header]) -> Header | None:
     """Return the highest canonical block that we hold too, or None if there is none."""
     shared = (h for h in canonical if ours.get(h.number) == h.hash)

@@ -16,8 +16,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from ctrip import logs
-from ctrip.chain.client import ChainClient, InconsistentChain
+from ctrip.chain.client import ChainClient, ChainOutage, InconsistentChain
 from ctrip.clock import Clock
 from ctrip.core import scan
 from ctrip.core.blocks import Block, Head, Header
@@ -191,13 +193,18 @@ class Watcher:
         async with connection(self._pool) as conn:
             known = await blocks.known(conn, self.chain.name, count_max=BLOCKS_KNOWN_MAX)
         heights = sorted(number for number in known if number <= head.latest.number)
-        fork = scan.find_fork(known, await self._client.headers(heights))
-        if fork is None or fork.number < cursor.finalized:
+        canonical = await self._client.headers(heights)
+        fork = scan.find_fork(known, canonical)
+        if scan.final_block_changed(known, canonical, cursor.finalized):
             raise ReorgTooDeep(
                 f"{self.chain.name}: blocks that were final were replaced, below block "
                 f"{cursor.finalized}. Crediting has stopped on this chain. Compare its endpoints "
                 f"with another source; if the chain is right, see docs/operations.md"
             )
+        if fork is None:
+            raise self._changed()
+        if fork.number < cursor.finalized:  # nothing is held between the two: of a range
+            [fork] = await self._headers(cursor.finalized)
         log.warning("reorg", chain=self.chain.name, fork=fork.number, cursor=cursor.number)
         window = scan.plan_reorg(cursor, head, fork)
         if window.last < window.first:
@@ -206,6 +213,24 @@ class Watcher:
         if not scan.continues(window, read):
             raise self._changed()
         return Reading(fork.number, read)
+
+    async def _traced(self, reading: Reading) -> Sequence[Block]:
+        """Trace what replaced dropped blocks, where money in those was known from traces.
+
+        Else it would seem lost until the next probe, and confirmed money that is lost fails.
+        """
+        async with connection(self._pool) as conn:
+            if not await payment_sets.traced_above(conn, self.chain.name, reading.above):
+                return reading.blocks
+        try:
+            moves = [await self._client.moves(block.header) or [] for block in reading.blocks]
+        except ChainOutage as outage:  # what is lost is more than what is late
+            log.warning("no trace of replaced blocks", chain=self.chain.name, why=str(outage))
+            return reading.blocks
+        return [
+            replace(block, moves=(*block.moves, *of_block))
+            for block, of_block in zip(reading.blocks, moves, strict=True)
+        ]
 
     async def _blocks(self, window: Window) -> tuple[Block, ...]:
         return tuple(await self._client.blocks(window.first, window.last, tokens=self._tokens))
@@ -221,7 +246,10 @@ class Watcher:
         return InconsistentChain(f"{self.chain.name}: the chain changed while it was read")
 
     async def _write(self, cursor: Cursor, head: Head, reading: Reading) -> None:
-        found: Sequence[Found] = await find(self.chain, self._client, self._pool, reading.blocks)
+        read = reading.blocks
+        if reading.above < cursor.number:
+            read = await self._traced(reading)
+        found: Sequence[Found] = await find(self.chain, self._client, self._pool, read)
         pause = self.chain.idle_interval_seconds if self._rested else 0.0
         patience = scan.patience(self.chain) + pause
         events = await record(

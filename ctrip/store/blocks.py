@@ -150,7 +150,11 @@ ADD = """
 INSERT INTO blocks (chain, number, hash, time)
 SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::timestamptz[])
 """
-PRUNE = "DELETE FROM blocks WHERE chain = $1 AND number < $2"
+# One final block stays, or a chain that is read by ranges would have nothing to find a fork above.
+PRUNE = """
+DELETE FROM blocks WHERE chain = $1
+AND number < (SELECT max(number) FROM blocks WHERE chain = $1 AND number <= $2)
+"""
 
 
 async def add(

@@ -177,6 +177,17 @@ async def above(
     ]
 
 
+TRACED_ABOVE = """
+SELECT EXISTS (SELECT FROM transfers
+    WHERE chain = $1 AND block_number > $2 AND NOT orphaned AND source = 'trace')
+"""
+
+
+async def traced_above(conn: Conn, chain: ChainName, fork: BlockNumber) -> bool:
+    """Tell whether money that only traces show lies above a fork."""
+    return bool(await conn.fetchval(TRACED_ABOVE, chain, fork))
+
+
 STANDING_STILL = """
 SELECT id FROM payments WHERE chain = $1 AND status = 'pending' AND NOT lapsed AND expires_at > $2
 AND created_at < $3

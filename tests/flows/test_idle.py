@@ -1,5 +1,7 @@
 """A chain on which nothing may be paid costs next to nothing, and loses nothing."""
 
+import pytest
+
 from ctrip.core.payment import Status
 from ctrip.store.pool import Pool
 from tests.flows.world import World, a_world, address
@@ -72,3 +74,21 @@ async def test_a_reorg_while_nothing_is_open_is_followed(world: World) -> None:
     world.chain.pay(address(payment), 100)
     await world.mine(3)
     assert (await world.now(payment)).status is Status.PAID
+
+
+@pytest.mark.parametrize("block_seconds", [86_400, 0.5])
+async def test_a_fork_is_found_though_no_block_above_the_final_one_was_kept(
+    pool: Pool, block_seconds: float
+) -> None:
+    """Between two looks ten blocks were made, of which only the last is known to us."""
+    world = await a_world(pool, block_seconds=block_seconds)
+    payment = await world.create() if block_seconds == 0.5 else None
+    world.chain.mine(10)
+    await world.watch()
+    world.chain.reorg(1)
+    world.chain.mine()
+    await world.watch()
+    payment = payment or await world.create()
+    world.chain.pay(address(payment), 100)
+    await world.mine(4)
+    assert (await world.now(payment)).status is Status.SETTLED

@@ -249,3 +249,19 @@ async def test_late_money_through_a_contract_is_late(world: World) -> None:
     now = await world.now(payment)
     assert (now.status, now.flags) == (Status.EXPIRED, frozenset({Flag.LATE}))
     assert await world.told(payment) == ["created", "expired", "late"]
+
+
+async def test_confirmed_money_of_a_trace_that_only_moved_stays_confirmed(pool: Pool) -> None:
+    world = await a_world(pool, FakeChain(finality_lag=20))
+    payment = await world.create()
+    paid = world.chain.forward((address(payment), 100))
+    await world.mine(3)
+    await probe(world)
+    assert (await world.now(payment)).status is Status.PAID
+    world.chain.reorg(3, keep=[paid])
+    await world.mine(2)
+    assert (await world.now(payment)).status is Status.PAID
+    assert await world.told(payment) == ["created", "detected", "confirmed", "paid"]
+    world.chain.reorg(5)
+    await world.mine(1)
+    assert (await world.now(payment)).status is Status.FAILED

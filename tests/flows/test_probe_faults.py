@@ -227,6 +227,24 @@ async def test_a_restart_makes_the_same_observation_again(world: World) -> None:
     assert await seen(world, payment) == [("balance", 100, 1)]
 
 
+async def test_what_a_balance_showed_once_hides_nothing_that_comes_later(
+    world: World, shy: ShyChain
+) -> None:
+    payment = await world.create(100)
+    shy.state_depth = 0
+    shy.untraced.add(shy.forward((address(payment), 60)))
+    await world.mine(20)
+    looking = a_probe(world)
+    await probe(world, looking)
+    await world.mine(8)
+    await probe(world, looking)
+    shy.state_depth = None
+    shy.forward((address(payment), 40))
+    await world.mine(3)
+    await probe(world)  # a process that knows nothing searches from before the first
+    assert await seen(world, payment) == [("balance", 60, 20), ("trace", 40, 29)]
+
+
 async def test_a_bounded_search_goes_on_in_the_next_pass(world: World) -> None:
     made = [await world.create(100) for _ in range(LOOKS_MAX + 3)]
     for payment in made:

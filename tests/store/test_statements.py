@@ -41,6 +41,7 @@ HOT = {
     "payment_sets.DUE": "payments_pending",
     "payment_sets.OWNERS": "payments_address",
     "payment_sets.STANDING_STILL": "payments_pending",
+    "payment_sets.TRACED_ABOVE": "transfers_block",
     "payment_sets.USED": "payments_pkey",
 }
 

@@ -214,7 +214,7 @@ class Watcher:
             raise self._changed()
         return Reading(fork.number, read)
 
-    async def _traced(self, reading: Reading) -> Sequence[Block]:
+    async def _traced(self, reading: Reading) -> tuple[Block, ...]:
         """Trace what replaced dropped blocks, where money in those was known from traces.
 
         Else it would seem lost until the next probe, and confirmed money that is lost fails.
@@ -227,10 +227,10 @@ class Watcher:
         except ChainOutage as outage:  # what is lost is more than what is late
             log.warning("no trace of replaced blocks", chain=self.chain.name, why=str(outage))
             return reading.blocks
-        return [
+        return tuple(
             replace(block, moves=(*block.moves, *of_block))
             for block, of_block in zip(reading.blocks, moves, strict=True)
-        ]
+        )
 
     async def _blocks(self, window: Window) -> tuple[Block, ...]:
         return tuple(await self._client.blocks(window.first, window.last, tokens=self._tokens))

@@ -177,9 +177,9 @@ def check_chained(headers: Sequence[Header], numbers: Sequence[BlockNumber]) -> 
 def check_place(found: Sequence[Placed], header: Header, hashes: Sequence[str] | None) -> None:
     """Check that logs are of this block, and of its transactions."""
     for one in found:
-        if one.log.block_hash.lower() != header.hash:
+        if one.log.block_hash != header.hash:
             raise Contradiction("a log is of another block than the one asked for")
         if hashes is None:
             continue
-        if one.position >= len(hashes) or hashes[one.position] != one.log.transaction_hash:
+        if one.position >= len(hashes) or hashes[one.position].lower() != one.log.transaction_hash:
             raise Contradiction("a log is of another transaction than its position says")

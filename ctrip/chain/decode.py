@@ -10,10 +10,11 @@ another endpoint, and turns what remains into the two errors of a ChainClient.
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
-from msgspec import Struct, field
+from msgspec import Struct, convert, field, to_builtins
 
 from ctrip.chain.wire import replies
 from ctrip.core.blocks import Block, Header, NativeCall, Receipt
@@ -22,11 +23,13 @@ from ctrip.core.ids import Amount, BlockHash, BlockNumber, RawAddress, TxHash
 # keccak-256 of "Transfer(address,address,uint256)" (EIP-20)
 TRANSFER: Final = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 SECOND_MAX: Final = 253_402_300_799  # the last one of the year 9999, where datetime ends
-CALL_SIZES: Final = (66, 42, 42)  # characters of a hash and two addresses
+HASH_SIZE: Final = 66  # characters of 32 bytes
+ADDRESS_SIZE: Final = 42
 
 QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]{1,64}")
 WORD: Final = re.compile(r"0x[0-9a-fA-F]{64}")  # 32 bytes: a hash, a topic, an amount
 ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
+HEX: Final = b"0123456789abcdefx"  # as nodes spell it
 
 
 class WireHeader(Struct, frozen=True, rename="camel"):
@@ -42,10 +45,10 @@ class WireHeader(Struct, frozen=True, rename="camel"):
 class WireTransaction(Struct, frozen=True, gc=False):
     """A transaction inside a block."""
 
-    hash: str
-    sender: str = field(name="from")
+    hash: TxHash
+    sender: RawAddress = field(name="from")
     value: str
-    to: str | None = None  # null creates a contract
+    to: RawAddress | None = None  # null creates a contract
 
 
 class WireBlock(WireHeader, frozen=True, rename="camel", kw_only=True):
@@ -57,12 +60,12 @@ class WireBlock(WireHeader, frozen=True, rename="camel", kw_only=True):
 class WireLog(Struct, frozen=True, rename="camel"):
     """A log of a mined transaction."""
 
-    address: str
+    address: RawAddress
     topics: list[str]
     data: str
     block_number: str
-    block_hash: str
-    transaction_hash: str
+    block_hash: BlockHash
+    transaction_hash: TxHash
     transaction_index: str
     log_index: str
     removed: bool = False
@@ -82,6 +85,9 @@ class WireFullReceipt(WireReceipt, frozen=True, rename="camel", kw_only=True):
 
     logs: list[WireLog]
 
+
+# int() that says what the number is: a NewType is called for each, which takes as long again.
+AMOUNT: Final = cast("Callable[[str, int], Amount]", int)
 
 AnyHeader = TypeVar("AnyHeader", bound=WireHeader | list[WireLog] | str)
 
@@ -127,23 +133,24 @@ def block(wire: WireBlock) -> Block:
 def native_calls(transactions: list[WireTransaction]) -> tuple[NativeCall, ...]:
     """Return the transactions that offer native coin to somebody.
 
-    There are hundreds in a block, most of them to strangers. So only the sizes are looked
-    at: a hash or an address of other characters is nobody's.
+    There are hundreds in a block, most of them to strangers, so they are looked at all
+    at once: each has the right size, and all their characters are hex.
     """
+    paying = [tx for tx in transactions if tx.value != "0x0" and tx.to is not None]
+    if not is_hex("".join([f"{tx.hash}{tx.sender}{tx.to}{tx.value}" for tx in paying])):
+        paying = [convert(lowered(to_builtins(tx)), WireTransaction) for tx in paying]
     calls = []
-    for tx in transactions:
-        if tx.value == "0x0" or tx.to is None or not (amount := quantity(tx.value)):
-            continue
-        if (len(tx.hash), len(tx.sender), len(tx.to)) != CALL_SIZES:
+    for tx in paying:
+        to = tx.to
+        if (
+            to is None
+            or len(to) != ADDRESS_SIZE
+            or len(tx.sender) != ADDRESS_SIZE
+            or len(tx.hash) != HASH_SIZE
+        ):
             raise Garbled("a hash or an address has the wrong shape")
-        calls.append(
-            NativeCall(
-                tx_hash=TxHash(tx.hash.lower()),
-                sender=RawAddress(tx.sender.lower()),
-                recipient=RawAddress(tx.to.lower()),
-                amount=Amount(amount),
-            )
-        )
+        if amount := number(tx.value):
+            calls.append(NativeCall(tx_hash=tx.hash, sender=tx.sender, recipient=to, amount=amount))
     return tuple(calls)
 
 
@@ -172,3 +179,33 @@ def matching(pattern: re.Pattern[str], text: str) -> str:
     if not pattern.fullmatch(text):
         raise Garbled("a hash or an address has the wrong shape")
     return text.lower()
+
+
+def number(text: str) -> Amount:
+    """Return the number of a text that was found to be of lower-case hex."""
+    if text[:2] != "0x" or len(text) > HASH_SIZE:
+        raise Garbled("a number is not hex of at most 32 bytes")
+    try:
+        return AMOUNT(text, 16)
+    except ValueError:
+        raise Garbled("a number is not hex of at most 32 bytes") from None
+
+
+def is_hex(text: str) -> bool:
+    """Tell whether a text is of lower-case hex digits, and the x before them."""
+    return not text.encode("ascii", "replace").translate(None, HEX)
+
+
+def lowered(fields: object) -> object:
+    """Return plain JSON values with every text in lower case, if it is hex then."""
+    match fields:
+        case str():
+            if not is_hex(text := fields.lower()):
+                raise Garbled("a hash or an address has the wrong shape")
+            return text
+        case list():
+            return [lowered(field) for field in fields]
+        case dict():
+            return {name: lowered(field) for name, field in fields.items()}
+        case _:
+            return fields

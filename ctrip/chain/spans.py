@@ -170,7 +170,7 @@ def cut_to(provider: Provider, piece: Piece) -> list[Piece]:
 
 def check_branch(found: Sequence[Placed], header: Header) -> None:
     """Check that logs are of this very block."""
-    if any(one.log.block_hash.lower() != header.hash for one in found):
+    if any(one.log.block_hash != header.hash for one in found):
         raise Contradiction("a log is of another block than the one asked for")
 
 

@@ -9,39 +9,40 @@ cannot be true is a Contradiction as a whole; a log that only resembles a transf
 moves nothing, is left out.
 """
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import pairwise
-from operator import itemgetter
+from functools import lru_cache
+from operator import attrgetter
 from typing import Final, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, convert, to_builtins
 from msgspec.structs import replace
 
 from ctrip.chain.decode import (
-    ADDRESS,
+    HASH_SIZE,
     TRANSFER,
-    WORD,
     Contradiction,
     Garbled,
     WireLog,
-    matching,
+    is_hex,
+    lowered,
+    number,
     quantity,
 )
 from ctrip.chain.wire import Call
 from ctrip.core.blocks import NativeMove, PlacedMove, TokenLog
 from ctrip.core.chains import NativeSource
-from ctrip.core.ids import Amount, BlockHash, BlockNumber, RawAddress, TxHash
+from ctrip.core.ids import BlockHash, BlockNumber, RawAddress, TxHash
 
 TRANSFER_TOPICS: Final = 3  # ERC-721 has the same topic 0 and a fourth topic
 # of "LogTransfer(address,address,address,uint256,uint256,uint256,uint256,uint256)"
 LOG_TRANSFER: Final = "0xe6497e3ee548a3372136af2fcb0696db31fc6cf20260707645068bd3fe97f3c4"
 LOG_TRANSFER_TOPICS: Final = 4  # token, from, to
-LOG_TRANSFER_DATA: Final = re.compile(r"0x[0-9a-fA-F]{320}")  # the amount, and four balances
+LOG_TRANSFER_WORDS: Final = 5  # the amount, and four balances
+WORD_DIGITS: Final = 64
 POLYGON_COIN: Final = RawAddress("0x0000000000000000000000000000000000001010")
 EIP7708_COIN: Final = RawAddress("0xfffffffffffffffffffffffffffffffffffffffe")
 
-PADDED_ADDRESS: Final = re.compile(r"0x0{24}[0-9a-fA-F]{40}")  # an address as a topic
+PADDING: Final = "0x" + "0" * 24  # before an address, as a topic
 
 
 class Coin(NamedTuple):
@@ -86,10 +87,10 @@ class Sought(Struct, frozen=True):
         return Call("eth_getLogs", ({**range_, "address": contracts, "topics": self.topics},))
 
 
-class Placed(NamedTuple):
+class Placed(Struct, frozen=True, gc=False):
     """A log with its numbers read."""
 
-    block: int
+    block: BlockNumber
     log_index: int
     position: int  # of its transaction in the block
     log: WireLog
@@ -109,24 +110,22 @@ def sought(tokens: Collection[RawAddress], native: NativeSource) -> Sought:
 
 def placed(logs: Sequence[WireLog], first: int, last: int) -> list[Placed]:
     """Return the logs of these blocks in the order of the chain, if they can be true."""
+    if not is_hex(characters(logs)):
+        logs = [convert(lowered(to_builtins(log)), WireLog) for log in logs]
     found = [
-        Placed(
-            quantity(log.block_number),
-            quantity(log.log_index),
-            quantity(log.transaction_index),
-            log,
-        )
+        Placed(place(log.block_number), place(log.log_index), place(log.transaction_index), log)
         for log in logs
     ]
-    found.sort(key=itemgetter(0, 1))
+    found.sort(key=attrgetter("block", "log_index"))
+    below: Placed | None = None
     for one in found:
         if one.log.removed:
             raise Contradiction("a log was removed from the block it was asked of")
         if not first <= one.block <= last:
             raise Contradiction("a log is of another block than the one asked for")
-    for below, above in pairwise(found):
-        if below.block == above.block:
-            check_neighbours(below, above)
+        if below and below.block == one.block:
+            check_neighbours(below, one)
+        below = one
     return found
 
 
@@ -146,44 +145,43 @@ def check_neighbours(below: Placed, above: Placed) -> None:
 def read(found: Sequence[Placed], asked: Sought) -> Read:
     """Return the transfers among logs."""
     logs, moves = [], []
-    coin = asked.coin
+    tokens, coin = asked.tokens, asked.coin
     for one in found:
-        contract = RawAddress(matching(ADDRESS, one.log.address))
-        topic = one.log.topics[0].lower() if one.log.topics else ""
+        contract = one.log.address
+        topic = one.log.topics[0] if one.log.topics else ""
         if coin and contract == coin.contract:
             if topic == coin.topic and (move := native_move(one, coin)):
                 moves.append(move)
             continue
-        if contract not in asked.tokens:
+        if contract not in tokens:
             raise Contradiction("a log is of another contract than those asked for")
         if topic == TRANSFER:
-            if transfer := token_log(one, contract):
+            if transfer := token_log(one):
                 logs.append(transfer)
         elif not coin or topic != coin.topic:
             raise Contradiction("a log has another topic than the one asked for")
     return Read(logs, list(ranked(moves)))
 
 
-def token_log(one: Placed, contract: RawAddress) -> TokenLog | None:
+def token_log(one: Placed) -> TokenLog | None:
     """Return the transfer, or None for what only resembles one or moves nothing."""
     log = one.log
-    parties = log.topics[1:]
-    if len(log.topics) != TRANSFER_TOPICS or not WORD.fullmatch(log.data):
+    if len(log.topics) != TRANSFER_TOPICS or len(log.data) != HASH_SIZE:
         return None
-    if not all(PADDED_ADDRESS.fullmatch(topic) for topic in parties):
+    _, sender, recipient = log.topics
+    if not (is_address(sender) and is_address(recipient) and (amount := number(log.data))):
         return None
-    sender, recipient = (address_of(topic) for topic in parties)
-    if not (amount := int(log.data, 16)) or sender == recipient:
-        return None
+    if len(log.transaction_hash) != HASH_SIZE or len(log.block_hash) != HASH_SIZE:
+        raise Garbled("a hash has the wrong shape")
     return TokenLog(
-        contract=contract,
-        tx_hash=TxHash(matching(WORD, log.transaction_hash)),
+        contract=log.address,
+        tx_hash=log.transaction_hash,
         log_index=one.log_index,
-        block_number=BlockNumber(one.block),
-        block_hash=BlockHash(matching(WORD, log.block_hash)),
-        sender=sender,
-        recipient=recipient,
-        amount=Amount(amount),
+        block_number=one.block,
+        block_hash=log.block_hash,
+        sender=address_of(sender),
+        recipient=address_of(recipient),
+        amount=amount,
     )
 
 
@@ -191,28 +189,26 @@ def native_move(one: Placed, coin: Coin) -> PlacedMove | None:
     """Return the move that the chain itself logged, or None for what moves nothing."""
     log = one.log
     is_polygon = coin.topic == LOG_TRANSFER
-    topics, data = (
-        (LOG_TRANSFER_TOPICS, LOG_TRANSFER_DATA) if is_polygon else (TRANSFER_TOPICS, WORD)
+    topics, words = (
+        (LOG_TRANSFER_TOPICS, LOG_TRANSFER_WORDS) if is_polygon else (TRANSFER_TOPICS, 1)
     )
-    parties = log.topics[-2:]
-    if len(log.topics) != topics or not data.fullmatch(log.data):
+    if len(log.topics) != topics or len(log.data) != len("0x") + WORD_DIGITS * words:
         raise Garbled("a log of the native coin has not the shape of a transfer")
-    if not all(PADDED_ADDRESS.fullmatch(topic) for topic in parties):
-        return None
-    sender, recipient = (address_of(topic) for topic in parties)
-    amount = int(log.data[:66], 16)
-    if not amount or sender == recipient:
+    if len(log.transaction_hash) != HASH_SIZE or len(log.block_hash) != HASH_SIZE:
+        raise Garbled("a hash has the wrong shape")
+    sender, recipient = log.topics[-2:]
+    amount = number(log.data[:HASH_SIZE])
+    if not (is_address(sender) and is_address(recipient)) or not amount or sender == recipient:
         return None
     move = NativeMove(
-        tx_hash=TxHash(matching(WORD, log.transaction_hash)),
+        tx_hash=log.transaction_hash,
         ordinal=0,
-        sender=sender,
-        recipient=recipient,
-        amount=Amount(amount),
+        sender=address_of(sender),
+        recipient=address_of(recipient),
+        amount=amount,
         log_index=one.log_index,
     )
-    block_hash = BlockHash(matching(WORD, log.block_hash))
-    return PlacedMove(move=move, block_number=BlockNumber(one.block), block_hash=block_hash)
+    return PlacedMove(move=move, block_number=one.block, block_hash=log.block_hash)
 
 
 def ranked(moves: Sequence[PlacedMove]) -> Iterator[PlacedMove]:
@@ -224,6 +220,26 @@ def ranked(moves: Sequence[PlacedMove]) -> Iterator[PlacedMove]:
         yield replace(one, move=replace(one.move, ordinal=ordinal)) if ordinal else one
 
 
+def characters(logs: Sequence[WireLog]) -> str:
+    """Return all that is to be hex of some logs."""
+    texts: list[str] = []
+    for log in logs:
+        texts += (log.address, log.data, log.transaction_hash, log.block_hash)
+        texts += log.topics
+    return "".join(texts)
+
+
+def is_address(topic: str) -> bool:
+    """Tell whether a topic holds an address."""
+    return len(topic) == HASH_SIZE and topic.startswith(PADDING)
+
+
 def address_of(topic: str) -> RawAddress:
     """Return the address that a topic holds."""
-    return RawAddress(f"0x{topic[-40:].lower()}")
+    return RawAddress("0x" + topic[-40:])
+
+
+@lru_cache(maxsize=4096)  # few different ones, again and again
+def place(text: str) -> BlockNumber:
+    """Return a height, or a place in a block."""
+    return BlockNumber(quantity(text))

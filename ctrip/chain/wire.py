@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.json import Decoder
 
+from ctrip.chain.body import Bodies, Body
 from ctrip.chain.client import ChainOutage
 from ctrip.settings import Secret
 
@@ -106,6 +107,7 @@ class Endpoint:
         self.seconds = 0.0  # spent waiting
         self._url = url
         self._session: aiohttp.ClientSession | None = None
+        self._bodies = Bodies()
         self._ids = count(1)  # never used twice, so a stale answer cannot pass for a new one
 
     async def call(self, method: str, *params: object) -> Any:
@@ -142,13 +144,15 @@ class Endpoint:
         self.calls += len(entries)
         self.requests += 1
         body = msgspec.json.encode(entries[0] if alone and len(entries) == 1 else entries)
-        started = asyncio.get_running_loop().time()
-        try:
-            received = await self._post(body, timeout_seconds or self.timeout_seconds)
-        finally:
-            self.seconds += asyncio.get_running_loop().time() - started
-        self.bytes_received += len(received)
-        answer = self._decode(received, decoder)
+        with self._bodies.one() as received:
+            started = asyncio.get_running_loop().time()
+            try:
+                await self._post(body, received, timeout_seconds or self.timeout_seconds)
+            finally:
+                self.seconds += asyncio.get_running_loop().time() - started
+                self.bytes_received += received.size
+            with received.view() as view:
+                answer = self._decode(view, decoder)
         wanted = [number for number, _ in numbered]
         if isinstance(answer, Reply):
             if answer.error or answer.id not in wanted:
@@ -174,7 +178,7 @@ class Endpoint:
     def refused(self, what: str, refusal: Refusal) -> NodeRefused:
         return NodeRefused(f"{self.label}: {what} was refused, error {refusal.code}", refusal)
 
-    async def _post(self, body: bytes, timeout_seconds: float) -> bytes:
+    async def _post(self, body: bytes, received: Body, timeout_seconds: float) -> None:
         late = False
         try:
             async with self._open().post(
@@ -185,7 +189,8 @@ class Endpoint:
                 timeout=aiohttp.ClientTimeout(total=timeout_seconds),
             ) as response:
                 if response.status == HTTP_OK:
-                    return await self._read(response)
+                    await self._read(response, received)
+                    return
                 raise await self._excused(response)
         except TimeoutError:
             fault, late = f"no answer within {timeout_seconds:g} seconds", True
@@ -199,14 +204,11 @@ class Endpoint:
             fault = "the answer is not proper HTTP"
         raise WireFault(f"{self.label}: {fault}", is_late=late)
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        pieces, size = [], 0
+    async def _read(self, response: aiohttp.ClientResponse, received: Body) -> None:
         while piece := await response.content.readany():
-            pieces.append(piece)
-            size += len(piece)
-            if size > ANSWER_BYTES_MAX:
+            received.add(piece)
+            if received.size > ANSWER_BYTES_MAX:
                 raise self.outage("the answer is too long", TOO_LONG)
-        return b"".join(pieces)
 
     async def _excused(self, response: aiohttp.ClientResponse) -> WireFault:
         """Return the fault of an answer that is not 200, with what its body says of it."""
@@ -218,7 +220,7 @@ class Endpoint:
             retry_after_seconds=retry_after_seconds(response.headers),
         )
 
-    def _decode(self, body: bytes, decoder: Decoder[Answer[T]]) -> Answer[T]:
+    def _decode(self, body: memoryview, decoder: Decoder[Answer[T]]) -> Answer[T]:
         refusal = None
         try:
             return decoder.decode(body)
@@ -226,7 +228,7 @@ class Endpoint:
             fault = "the answer has not the shape that was asked for"
         except (ValueError, RecursionError):  # broken JSON, bad UTF-8, or absurdly deep
             fault = "the answer is not JSON"
-            refusal = excuse(body[:EXCUSE_BYTES_MAX])
+            refusal = excuse(bytes(body[:EXCUSE_BYTES_MAX]))
         raise self.outage(fault, refusal)
 
     def _open(self) -> aiohttp.ClientSession:

@@ -164,12 +164,14 @@ def read(found: Sequence[Placed], asked: Sought) -> Read:
 
 
 def token_log(one: Placed) -> TokenLog | None:
-    """Return the transfer, or None for what only resembles one or moves nothing."""
+    """Return the transfer, or None for what only resembles one, or moves nothing anywhere."""
     log = one.log
     if len(log.topics) != TRANSFER_TOPICS or len(log.data) != HASH_SIZE:
         return None
     _, sender, recipient = log.topics
     if not (is_address(sender) and is_address(recipient) and (amount := number(log.data))):
+        return None
+    if address_of(sender) == address_of(recipient):
         return None
     if len(log.transaction_hash) != HASH_SIZE or len(log.block_hash) != HASH_SIZE:
         raise Garbled("a hash has the wrong shape")

@@ -48,6 +48,7 @@ class Heads:
         self._known: dict[BlockNumber, BlockHash] = {}
         self._served: Header | None = None
         self._finalized = self._safe = BlockNumber(0)
+        self._final_lag = 0  # blocks from the newest one down to the tag, when that was last seen
         self._polls = 0  # since the last look
         self._looked_at = 0.0
         self._heights: dict[Provider, BlockNumber] = {}  # at the last look
@@ -218,7 +219,10 @@ class Heads:
         while len(self._known) > KNOWN_MAX:
             del self._known[next(iter(self._known))]
         self._served = latest
-        depth = latest.number - self._chain.finality_depth
+        if tips.finalized is not None:
+            self._final_lag = tips.latest.number - tips.finalized
+        # Where the tag was known, what stands in for it must not run ahead of it.
+        depth = latest.number - max(self._chain.finality_depth, self._final_lag)
         final = min(depth if tips.finalized is None else tips.finalized, latest.number)
         self._finalized = BlockNumber(max(self._finalized, final))
         safe = self._finalized if tips.safe is None else min(tips.safe, latest.number)

@@ -5,8 +5,6 @@ sends the very same requests, as many at once, and lets the bodies go; and web3'
 AsyncWeb3.eth.get_block. So none pays for the memory or the imports of another.
 """
 
-import asyncio
-import gc
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,10 +18,10 @@ from msgspec import json
 from web3 import AsyncHTTPProvider, AsyncWeb3
 
 from bench.stub_blocks import CHAIN_ID, TOKENS, hash_at
-from ctrip.app import GARBAGE_MIN
+from ctrip.app import settle_in
 from ctrip.chain.blocks import BLOCKS_PER_BATCH_MAX
 from ctrip.chain.decode import TRANSFER
-from ctrip.chain.endpoint import BATCHES_AT_ONCE, cut
+from ctrip.chain.lanes import cut, few_at_once
 from ctrip.chain.rpc import RpcChain
 from ctrip.chain.wire import BUFFER_BYTES, HEADERS
 from ctrip.clock import SystemClock
@@ -94,14 +92,8 @@ def serve(
 ) -> None:
     """Read what is asked for, until the other end of the line is closed."""
     if tuned:
-        tune()
+        settle_in()
     uvloop.run(obey(reader(url), line))
-
-
-def tune() -> None:
-    """Set garbage collection as ctrip.app does."""
-    gc.freeze()
-    gc.set_threshold(GARBAGE_MIN)
 
 
 async def obey(reader: Reader, line: "Connection[Any, Any]") -> None:
@@ -138,8 +130,7 @@ class WithAiohttp:
 
     async def read(self, first: int, last: int) -> None:
         numbers = range(first, last + 1)
-        for some in cut(cut(numbers, BLOCKS_PER_BATCH_MAX), BATCHES_AT_ONCE):
-            await asyncio.gather(*(self._piece(piece) for piece in some))
+        await few_at_once(self._piece, cut(numbers, BLOCKS_PER_BATCH_MAX))
 
     async def close(self) -> None:
         if self._session:

@@ -43,6 +43,7 @@ GARBAGE_MIN: Final = (
     20_000  # objects between looks for cycles; 700, the default, is 3 % of a create
 )
 TASK_SECONDS_LEFT: Final = 2.0
+LARGEST_KEPT_BYTES: Final = 2**25 - 2**16  # just below 32 MB, the most that glibc takes for this
 
 log = logs.get("ctrip.app")
 
@@ -65,10 +66,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = 
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(listen(settings.server))
         gateway = await assemble(settings, stack)
-        # Decoders recurse on the C stack up to this limit; a library that is imported may raise it.
-        sys.setrecursionlimit(RECURSION_MAX)
-        gc.freeze()  # what was built lives as long as we do; requests leave few cycles behind
-        gc.set_threshold(GARBAGE_MIN)
+        settle_in()
         stack.push_async_callback(end, start(gateway))
         await serve_http(gateway, listener, stopping, on_ready)
     log.info("stopped")
@@ -130,6 +128,18 @@ async def end(tasks: Sequence[asyncio.Task[None]]) -> None:
     _, stuck = await asyncio.wait(tasks, timeout=TASK_SECONDS_LEFT)
     for task in stuck:
         log.warning("task did not stop in time", task=task.get_name())
+
+
+def settle_in() -> None:
+    """Set the process up for a long life, once everything is built."""
+    # Decoders recurse on the C stack up to this limit; a library that is imported may raise it.
+    sys.setrecursionlimit(RECURSION_MAX)
+    gc.freeze()  # what was built lives as long as we do; requests leave few cycles behind
+    gc.set_threshold(GARBAGE_MIN)
+    # glibc gives large memory back at once, and its first touch is half of what reading blocks
+    # costs. It keeps memory as large as the largest that it has seen freed (mallopt(3),
+    # M_MMAP_THRESHOLD); elsewhere this does nothing.
+    bytearray(LARGEST_KEPT_BYTES)
 
 
 async def serve_http(

@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from ctrip.chain import decode, transfers
 from ctrip.chain.blooms import Blooms
 from ctrip.chain.decode import AnyHeader, Contradiction, NotYet, WireBlock, WireHeader, WireLog
-from ctrip.chain.endpoint import BATCHES_AT_ONCE, Provider, all_of, cut
+from ctrip.chain.endpoint import Provider
 from ctrip.chain.faults import Cure, cure_of_refusal
+from ctrip.chain.lanes import cut, few_at_once
 from ctrip.chain.transfers import Placed, Sought
 from ctrip.chain.wire import Call, Reply
 from ctrip.core.blocks import Block, Header
@@ -66,10 +67,10 @@ async def read(
 ) -> list[Block]:
     """Return these blocks, all of them, each with its logs."""
     size = HEADERS_PER_BATCH_MAX if asked.coin else BLOCKS_PER_BATCH_MAX
-    read: list[Block] = []
-    for some in cut(cut(numbers, size), BATCHES_AT_ONCE):
-        pieces = await all_of([_piece(provider, piece, asked, blooms) for piece in some])
-        read += [block for piece in pieces for block in piece]
+    pieces = await few_at_once(
+        lambda piece: _piece(provider, piece, asked, blooms), cut(numbers, size)
+    )
+    read = [block for piece in pieces for block in piece]
     check_chained([block.header for block in read], numbers)
     return read
 

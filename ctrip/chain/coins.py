@@ -13,9 +13,10 @@ from msgspec.json import Decoder
 from ctrip.chain import balances, decode, traces
 from ctrip.chain.blocks import BY_NUMBER, present
 from ctrip.chain.decode import Contradiction, Garbled, NotYet, WireHeader
-from ctrip.chain.endpoint import TRACES, Provider, cut
+from ctrip.chain.endpoint import TRACES, Provider
 from ctrip.chain.failover import Unable
 from ctrip.chain.faults import Cure, cure_of_refusal
+from ctrip.chain.lanes import cut
 from ctrip.chain.wire import Answer, Call, Refusal, Reply
 from ctrip.core.blocks import Header, Holding, NativeMove
 from ctrip.core.ids import Amount

@@ -11,14 +11,15 @@ again after a while: providers change their plans, and their customers theirs.
 
 import asyncio
 import random
-from collections.abc import Coroutine, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Sequence
+from typing import Final, TypeVar
 
 from msgspec.json import Decoder
 
 from ctrip.chain.client import EndpointState
 from ctrip.chain.faults import SIZE, Cure, answers_no_logs, cure_of, cure_of_refusal, narrower
 from ctrip.chain.fitness import Bench, Pace, Score
+from ctrip.chain.lanes import cut, few_at_once
 from ctrip.chain.wire import (
     CALLS_PER_BATCH_MAX,
     Answer,
@@ -32,7 +33,6 @@ from ctrip.chain.wire import (
 from ctrip.clock import Clock
 from ctrip.core.blocks import Header
 
-BATCHES_AT_ONCE: Final = 3  # in flight at one endpoint: hides its latency, bounds our memory
 TRIES: Final = 3  # for what is missing of a batch
 TRY_SECONDS: Final = 0.05  # before the second try, twice that before the third, and jitter
 LOGS_WIDTH: Final = 2_000  # blocks in one eth_getLogs to begin with; Alchemy takes no more
@@ -96,13 +96,12 @@ class Provider:
         while left := [place for place in range(len(calls)) if place not in got]:
             size = max(1, min(self.batch_max, calls_max))
             known, fault = len(got), None
-            for batches in cut(cut(left, size), BATCHES_AT_ONCE):
-                answers = await all_of(
-                    [self._batch(calls, batch, decoder, timeout_seconds) for batch in batches]
-                )
-                for good, bad in answers:
-                    got |= good
-                    fault = fault or bad
+            answers = await few_at_once(
+                lambda batch: self._batch(calls, batch, decoder, timeout_seconds), cut(left, size)
+            )
+            for good, bad in answers:
+                got |= good
+                fault = fault or bad
             if fault is None or self.batch_max < size:  # a smaller batch is no second try
                 continue
             tries = 1 if len(got) > known else tries + 1
@@ -270,17 +269,3 @@ def sits_out_seconds(fault: Exception) -> float:
     if isinstance(fault, WireFault) and cure_of(fault) is Cure.NO_CREDIT:
         return NO_CREDIT_SECONDS
     return LATE_SECONDS if isinstance(fault, WireFault) and fault.is_late else 0.0
-
-
-def cut(items: Sequence[T], size: int) -> list[Sequence[T]]:
-    """Return the items in pieces of at most this size."""
-    return [items[start : start + size] for start in range(0, len(items), size)]
-
-
-async def all_of(questions: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Ask at once; when some fail, wait for the others, and raise the first fault."""
-    answers = await asyncio.gather(*questions, return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
-    return [answer for answer in answers if not isinstance(answer, BaseException)]

@@ -20,8 +20,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from ctrip.chain.client import ChainOutage, InconsistentChain
-from ctrip.chain.endpoint import Provider, all_of
+from ctrip.chain.endpoint import Provider
 from ctrip.chain.failover import Failover
+from ctrip.chain.lanes import all_of
 from ctrip.chain.tips import Tips, header_at, tips_of
 from ctrip.clock import Clock
 from ctrip.core.blocks import Head, Header

@@ -18,8 +18,9 @@ from ctrip.chain import decode, transfers
 from ctrip.chain.blocks import BY_NUMBER, present
 from ctrip.chain.blooms import Blooms
 from ctrip.chain.decode import Contradiction, Garbled, NotYet, WireHeader, WireLog
-from ctrip.chain.endpoint import Provider, cut
+from ctrip.chain.endpoint import Provider
 from ctrip.chain.faults import Cure, cure_of, cure_of_refusal
+from ctrip.chain.lanes import cut
 from ctrip.chain.transfers import Placed, Sought
 from ctrip.chain.wire import Answer, Call, Refusal, Reply, WireFault
 from ctrip.core.blocks import Header, Span

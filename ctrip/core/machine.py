@@ -92,30 +92,24 @@ def next_status(payment: Payment) -> Status:
     needed = payment.needed()
     covered = total(needed) >= payment.required
     match payment.status:
-        case Status.PENDING:
-            if covered:
-                return Status.DETECTED
-            if payment.lapsed or payment.cancelled:
-                return Status.EXPIRED
-        case Status.DETECTED:
-            if not covered:
-                return Status.PENDING
-            if is_deep_enough(payment, needed) and is_vouched(payment, needed):
-                return Status.CONFIRMED
-        case Status.CONFIRMED:  # deposits are held: there is nothing left to process
-            return Status.PAID if covered else Status.FAILED
-        case Status.PAID:
-            if not covered:
-                return Status.FAILED
-            if needed[-1].block_number <= payment.finalized:
-                return Status.SETTLED
-        case Status.EXPIRED:
-            if covered:
-                return Status.DETECTED
-            if payment.closed and not payment.live():
-                return Status.FAILED
-        case Status.SETTLED | Status.FAILED:
-            pass
+        case Status.PENDING if covered:
+            return Status.DETECTED
+        case Status.PENDING if payment.lapsed or payment.cancelled:
+            return Status.EXPIRED
+        case Status.DETECTED if not covered:
+            return Status.PENDING
+        case Status.DETECTED if is_deep_enough(payment, needed) and is_vouched(payment, needed):
+            return Status.CONFIRMED
+        case Status.CONFIRMED | Status.PAID if not covered:
+            return Status.FAILED
+        case Status.CONFIRMED:
+            return Status.PAID  # deposits are held: there is nothing left to process
+        case Status.PAID if needed[-1].block_number <= payment.finalized:
+            return Status.SETTLED
+        case Status.EXPIRED if covered:
+            return Status.DETECTED
+        case Status.EXPIRED if payment.closed and not payment.live():
+            return Status.FAILED
     return payment.status
 
 
@@ -161,13 +155,23 @@ def flags_of(payment: Payment) -> frozenset[Flag]:
 def announce(before: Payment, after: Payment) -> Iterator[EventType]:
     """Yield the news beside the status: flags that appeared, and money nobody asked for."""
     known = {t.key for t in before.live()}
-    fresh = [t for t in after.live() if t.key not in known]
+    fresh = [t for t in after.live() if t.key not in known and is_more(t, before, after)]
     own = [t for t in fresh if after.asks_for(t.key)]
     for flag in sorted(after.flags):
         if flag not in before.flags or tells_of(flag, after, fresh, own):
             yield OF_FLAG[flag]
     if own and before.status is Status.FAILED:
         yield EventType.UNEXPECTED_TRANSFER
+
+
+def is_more(transfer: Transfer, before: Payment, after: Payment) -> bool:
+    """Tell whether a transfer brings money, or only names what a balance had shown."""
+    place = (transfer.key.chain, transfer.key.asset)
+
+    def held(payment: Payment) -> int:
+        return sum(t.amount for t in payment.live() if (t.key.chain, t.key.asset) == place)
+
+    return held(after) > held(before)
 
 
 def tells_of(

@@ -249,3 +249,11 @@ def test_an_opinion_is_lost_with_the_block_it_was_about() -> None:
         head(30),
     )
     assert payment.status is Status.DETECTED
+
+
+def test_naming_the_transaction_behind_a_balance_is_no_news() -> None:
+    changes = (head(30, 20), holds(250, 20))
+    payment = after(a_payment(), *changes)
+    assert told(a_payment(), *changes)[-1] is EventType.OVERPAID
+    assert told(payment, seen(a_transfer(1, 250, block=12))) == []
+    assert told(payment, seen(a_transfer(1, 251, block=12))) == [EventType.OVERPAID]

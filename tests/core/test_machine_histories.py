@@ -130,7 +130,8 @@ def test_a_payment_stands_in_a_block_exactly_while_it_is_covered(
     for moment in happen(payment, drawn):
         stands = moment.after.detected_in_block is not None
         assert stands is (moment.after.status in standing)
-        if moment.after.status in {Status.PAID, Status.SETTLED} - {moment.before.status}:
+        shipped = {Status.PAID, Status.SETTLED}
+        if moment.after.status in shipped and moment.before.status not in shipped:
             assert moment.after.confirmations >= payment.confirmations_required
 
 

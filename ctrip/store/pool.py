@@ -62,6 +62,7 @@ async def connect(url: Secret, *, size_max: int) -> Pool:
             command_timeout=STATEMENT_SECONDS_MAX,
             server_settings={
                 "application_name": "ctrip",
+                "timezone": "UTC",  # JSON that Postgres writes spells times in its own zone
                 "lock_timeout": f"{LOCK_SECONDS_MAX}s",
                 "idle_in_transaction_session_timeout": f"{STATEMENT_SECONDS_MAX}s",
             },

@@ -1,11 +1,15 @@
 """How failures of Postgres are told apart, and that no secret is in what is said."""
 
+import asyncpg
 import pytest
 
 from ctrip.core.errors import ConfigError, OutageError
+from ctrip.core.view import payment_body
 from ctrip.settings import Secret
+from ctrip.store import payments
 from ctrip.store import pool as store
 from ctrip.store.pool import DatabaseOutage, Pool, connection, transaction
+from tests.store.rows import WALLET, fresh
 
 
 async def test_whole_numbers_of_any_size_and_json_pass(pool: Pool) -> None:
@@ -77,3 +81,20 @@ async def test_what_is_wrong_with_an_address_is_said_without_it(
 async def test_a_database_that_is_not_there_is_for_the_operator(database: str) -> None:
     with pytest.raises(ConfigError, match="Postgres refused it"):
         _ = await store.connect(Secret(database.replace("/test_", "/nobody_")), size_max=4)
+
+
+async def test_times_are_told_in_utc_wherever_postgres_lives(database: str) -> None:
+    conn = await asyncpg.connect(database)
+    name = await conn.fetchval("SELECT current_database()")
+    await conn.execute(f"ALTER DATABASE {name} SET timezone TO 'Asia/Kolkata'")
+    await conn.close()
+    pool = await store.connect(Secret(database), size_max=4)
+    try:
+        async with connection(pool) as ours:
+            payment = fresh()
+            await payments.insert(ours, [payment], wallet=WALLET)
+            found = await payments.find(ours, payment.id)
+        assert found is not None
+        assert payment_body(found) == payment_body(payment)
+    finally:
+        pool.terminate()

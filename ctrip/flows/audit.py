@@ -16,21 +16,18 @@ one header and four calls, and there are four rounds a day: 680 calls. With many
 addresses a round takes longer, and the passes bound the cost: 1,440 times five a day.
 """
 
-import asyncio
 from datetime import timedelta
 from typing import Final
 
 from ctrip import logs
-from ctrip.chain.client import ChainClient
-from ctrip.clock import Clock
 from ctrip.core.blocks import Holding
-from ctrip.core.chains import Chain
 from ctrip.core.ids import NATIVE, PaymentId, RawAddress
 from ctrip.core.scan import Cursor
+from ctrip.flows.on_chain import OnChain
 from ctrip.flows.weigh import Seen, Unnamed, weighed
 from ctrip.store import audits, blocks, payment_sets
 from ctrip.store.audits import BEFORE_ALL, Round
-from ctrip.store.pool import Pool, connection
+from ctrip.store.pool import connection
 
 AUDIT_SECONDS: Final = 60.0  # between passes
 AUDIT_ADDRESSES_PER_PASS: Final = 300  # one call for each asset
@@ -39,25 +36,20 @@ ROUND_SECONDS_MIN: Final = 6 * 3600.0  # from the end of a round to the beginnin
 log = logs.get("ctrip.audit")
 
 
-class Auditor:
+class Auditor(OnChain):
     """The audit of one chain."""
 
-    def __init__(
-        self,
-        chain: Chain,
-        client: ChainClient,
-        pool: Pool,
-        clock: Clock,
-        news: asyncio.Event,
-        *,
-        to_global: bool,
-    ) -> None:
-        self._chain = chain
-        self._assets = [NATIVE, *(token.asset for token in chain.tokens if token.enabled)]
-        self._client = client
-        self._pool = pool
-        self._clock = clock
-        self._unnamed = Unnamed(chain, client, pool, clock, news, to_global=to_global)
+    def begin(self) -> None:
+        """Set up what is remembered between passes."""
+        self._assets = [NATIVE, *(token.asset for token in self.chain.tokens if token.enabled)]
+        self._unnamed = Unnamed(
+            self.chain,
+            self._client,
+            self._pool,
+            self._clock,
+            self._news,
+            to_global=self._to_global,
+        )
         # Ahead of the place that is stored while something found is not final yet: if we
         # were stopped now, it would have to be found again.
         self._ahead: PaymentId | None = None
@@ -67,8 +59,8 @@ class Auditor:
     async def run_once(self) -> bool:
         """Look at the next addresses, unless a gap is open or the round has ended lately."""
         async with connection(self._pool) as conn:
-            cursor = await blocks.whole(conn, self._chain.name)
-            stored = await audits.find(conn, self._chain.name)
+            cursor = await blocks.whole(conn, self.chain.name)
+            stored = await audits.find(conn, self.chain.name)
         if cursor is None:
             return False
         if await self._unnamed.credit(cursor.finalized):
@@ -99,7 +91,7 @@ class Auditor:
         [at] = headers
         ids = [payment_id for payment_id, _ in some]
         async with connection(self._pool) as conn:
-            record = await payment_sets.on_record(conn, self._chain.name, ids, at=at.number)
+            record = await payment_sets.on_record(conn, self.chain.name, ids, at=at.number)
         for asset in self._assets:
             asked = [Holding(asset, owner) for _, owner in some]
             balances = await weighed(self._client, at, asked)
@@ -116,7 +108,7 @@ class Auditor:
         self._ahead = after
         if self._unnamed:
             return
-        name = self._chain.name
+        name = self.chain.name
         async with connection(self._pool) as conn:
             if ended:
                 await audits.end(conn, name, now=self._clock.now())

@@ -10,29 +10,28 @@ A find is written only if the block that the balances were read at is still on t
 that the watcher follows. Otherwise nothing is, and the next pass looks again.
 """
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import pairwise
 from typing import Final
 
-from ctrip.chain.client import ChainClient, InconsistentChain
-from ctrip.clock import Clock
+from ctrip.chain.client import InconsistentChain
 from ctrip.core.blocks import Header
-from ctrip.core.chains import Chain, NativeSource
+from ctrip.core.chains import NativeSource
 from ctrip.core.changes import Change, TransferSeen
 from ctrip.core.ids import NATIVE, Amount, BlockHash, BlockNumber, PaymentId
 from ctrip.core.matching import Found
 from ctrip.core.payment import Transfer
 from ctrip.core.scan import Cursor
 from ctrip.flows.apply import apply
+from ctrip.flows.on_chain import OnChain
 from ctrip.flows.trace_back import Search, Suspect
 from ctrip.flows.weigh import OPEN_MAX, Seen, Unnamed, heavier, hold, is_final
 from ctrip.store import blocks, payment_sets
 from ctrip.store.audits import BEFORE_ALL
 from ctrip.store.payment_sets import Held
-from ctrip.store.pool import Pool, connection, transaction
+from ctrip.store.pool import connection, transaction
 
 # Between passes. A pass in which nothing came costs a header and one call for 300 addresses.
 PROBE_SECONDS: Final = 10.0
@@ -44,26 +43,19 @@ DEPTH_MAX: Final = 100
 SUSPECTS_PER_PASS_MAX: Final = 300  # whose balances one call asks for at each step
 
 
-class Probe:
+class Probe(OnChain):
     """The hidden native money of one chain."""
 
-    def __init__(
-        self,
-        chain: Chain,
-        client: ChainClient,
-        pool: Pool,
-        clock: Clock,
-        news: asyncio.Event,
-        *,
-        to_global: bool,
-    ) -> None:
-        self._chain = chain
-        self._client = client
-        self._pool = pool
-        self._clock = clock
-        self._news = news
-        self._to_global = to_global
-        self._unnamed = Unnamed(chain, client, pool, clock, news, to_global=to_global)
+    def begin(self) -> None:
+        """Set up what is remembered between passes."""
+        self._unnamed = Unnamed(
+            self.chain,
+            self._client,
+            self._pool,
+            self._clock,
+            self._news,
+            to_global=self._to_global,
+        )
         # What a rise left unexplained when it was looked into; looked into again if it is more.
         self._left: dict[PaymentId, Amount] = {}
         self._clear: Header | None = None  # nothing that came up to here is still to be looked into
@@ -71,10 +63,10 @@ class Probe:
 
     async def run_once(self) -> bool:
         """Look into the balances that rose; return True if some are left to look into."""
-        if not self._chain.internal or self._chain.native is not NativeSource.TRANSACTIONS:
+        if not self.chain.internal or self.chain.native is not NativeSource.TRANSACTIONS:
             return False
         async with connection(self._pool) as conn:
-            cursor = await blocks.whole(conn, self._chain.name)
+            cursor = await blocks.whole(conn, self.chain.name)
         if cursor is None:
             return False
         for gone in await self._unnamed.credit(cursor.finalized):
@@ -111,7 +103,7 @@ class Probe:
 
     async def _held(self, cursor: Cursor) -> list[Held]:
         """Return the addresses whose balances matter."""
-        name, since = self._chain.name, cursor.time - AFTER_DEADLINE
+        name, since = self.chain.name, cursor.time - AFTER_DEADLINE
         async with connection(self._pool) as conn:
             held = await payment_sets.open_native(
                 conn, name, at=cursor.number, after=BEFORE_ALL, count_max=OPEN_MAX
@@ -125,7 +117,7 @@ class Probe:
         if self._clear is None or self._clear.number < cursor.finalized:
             return
         async with transaction(self._pool) as conn:
-            if await hold(conn, self._chain.name, self._clear):
+            if await hold(conn, self.chain.name, self._clear):
                 return
         self._clear = None
         self._left.clear()
@@ -134,19 +126,19 @@ class Probe:
     async def _search(self, at: Header, some: Sequence[tuple[Held, Amount]]) -> Search:
         """Look into what came since the last pass, or lately."""
         if not some:
-            return Search(self._chain, self._client, self._pool, [], [])
+            return Search(self.chain, self._client, self._pool, [], [])
         clear = BlockNumber(0) if self._clear is None else self._clear.number
         line = await self._line(max(0, at.number - DEPTH_MAX, min(clear, at.number)), at)
         coins: dict[PaymentId, list[Transfer]] = defaultdict(list)
         async with connection(self._pool) as conn:
             ids = [one.payment_id for one, _ in some]
-            for payment_id, coin in await payment_sets.coins(conn, self._chain.name, ids):
+            for payment_id, coin in await payment_sets.coins(conn, self.chain.name, ids):
                 coins[payment_id].append(coin)
         suspects = [
             Suspect(one.payment_id, one.owner, has, self._left_of(one), coins[one.payment_id])
             for one, has in some
         ]
-        search = Search(self._chain, self._client, self._pool, line, suspects)
+        search = Search(self.chain, self._client, self._pool, line, suspects)
         await search.run()
         return search
 
@@ -156,7 +148,7 @@ class Probe:
         line = await self._client.headers(numbers)
         linked = all(b.parent_hash == a.hash for a, b in pairwise(line))
         if not linked or len(line) != len(numbers) or line[-1] != at:
-            raise InconsistentChain(f"{self._chain.name}: the chain changed while it was read")
+            raise InconsistentChain(f"{self.chain.name}: the chain changed while it was read")
         return line
 
     async def _write(self, at: Header, found: Sequence[Found]) -> bool:
@@ -166,9 +158,9 @@ class Probe:
         changes: dict[PaymentId, list[Change]] = defaultdict(list)
         for item in sorted(found, key=lambda item: item.transfer.block_number):
             changes[item.payment_id].append(TransferSeen(item.transfer))
-        final = await is_final(self._chain, self._client, self._pool, at)
+        final = await is_final(self.chain, self._client, self._pool, at)
         async with transaction(self._pool) as conn:
-            if not final and not await hold(conn, self._chain.name, at):
+            if not final and not await hold(conn, self.chain.name, at):
                 return False
             events = await apply(conn, changes, to_global=self._to_global, now=self._clock.now())
         if events:

@@ -9,7 +9,6 @@ It costs one batch of calls a pass, whatever the number of blocks, and nothing w
 is nothing to pay and nothing was paid. Settling does not wait for it.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -17,18 +16,18 @@ from typing import Final
 from msgspec.structs import replace
 
 from ctrip import logs
-from ctrip.chain.client import ChainClient, ChainOutage
-from ctrip.clock import Clock
+from ctrip.chain.client import ChainOutage
 from ctrip.core.blocks import Span
-from ctrip.core.chains import Chain, NativeSource
+from ctrip.core.chains import NativeSource
 from ctrip.core.ids import NATIVE, Asset, BlockHash, BlockNumber, RawAddress, TxHash
 from ctrip.core.matching import Found
 from ctrip.core.scan import SPAN_BLOCKS_MAX
 from ctrip.flows.find import find, only_ours, tokens_of
+from ctrip.flows.on_chain import OnChain
 from ctrip.flows.rescan import credit, hold_head, unrecorded
 from ctrip.flows.watch import BLOCKS_KNOWN_MAX
 from ctrip.store import blocks, payment_sets, rescans
-from ctrip.store.pool import Pool, connection, transaction
+from ctrip.store.pool import connection, transaction
 from ctrip.store.rescans import Recorded
 
 # Between passes: 240 blocks of the fastest chain are one batch, and 60 batches an hour are few.
@@ -44,29 +43,15 @@ class EndpointsDisagree(ChainOutage):
     """Final blocks are not the same to two endpoints."""
 
 
-class Rereader:
+class Rereader(OnChain):
     """The second look at one chain."""
 
-    def __init__(
-        self,
-        chain: Chain,
-        client: ChainClient,
-        pool: Pool,
-        clock: Clock,
-        news: asyncio.Event,
-        *,
-        to_global: bool,
-    ) -> None:
-        self.chain = chain
+    def begin(self) -> None:
+        """Set up what is remembered between passes."""
         self.missed = 0  # transfers that the first read did not show, since we started
-        self._tokens = tokens_of(chain)
-        shown = chain.native is not NativeSource.TRANSACTIONS
+        self._tokens = tokens_of(self.chain)
+        shown = self.chain.native is not NativeSource.TRANSACTIONS
         self._assets = {*self._tokens, *([NATIVE] if shown else [])}
-        self._client = client
-        self._pool = pool
-        self._clock = clock
-        self._news = news
-        self._to_global = to_global
 
     async def run_once(self) -> bool:
         """Read what has become final; return True if there is more to read at once."""

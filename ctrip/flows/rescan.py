@@ -18,11 +18,9 @@ from typing import Final
 from msgspec import Struct
 
 from ctrip import logs
-from ctrip.chain.client import ChainClient, InconsistentChain
-from ctrip.clock import Clock
+from ctrip.chain.client import InconsistentChain
 from ctrip.core import scan
 from ctrip.core.blocks import Header
-from ctrip.core.chains import Chain
 from ctrip.core.changes import Change, HeadMoved, TransferSeen
 from ctrip.core.errors import ConfigError, OutageError
 from ctrip.core.events import PaymentEvent
@@ -31,9 +29,10 @@ from ctrip.core.matching import Found
 from ctrip.core.scan import BLOCKS_PER_WINDOW_MAX, Window
 from ctrip.flows.apply import apply
 from ctrip.flows.find import find, tokens_of
+from ctrip.flows.on_chain import OnChain
 from ctrip.flows.watch import BLOCKS_KNOWN_MAX
 from ctrip.store import blocks, rescans
-from ctrip.store.pool import Conn, Pool, connection, transaction
+from ctrip.store.pool import Conn, connection, transaction
 from ctrip.store.rescans import Recorded, Rescan
 
 # Read at once and held in memory: 4 windows of 32 of Ethereum's blocks are about 40 MB.
@@ -67,26 +66,12 @@ class Part(Struct, frozen=True):
     found: Sequence[Found]
 
 
-class Rescanner:
+class Rescanner(OnChain):
     """The ranges of one chain."""
 
-    def __init__(
-        self,
-        chain: Chain,
-        client: ChainClient,
-        pool: Pool,
-        clock: Clock,
-        news: asyncio.Event,
-        *,
-        to_global: bool,
-    ) -> None:
-        self.chain = chain
-        self._tokens = tokens_of(chain)
-        self._client = client
-        self._pool = pool
-        self._clock = clock
-        self._news = news
-        self._to_global = to_global
+    def begin(self) -> None:
+        """Set up what is remembered between passes."""
+        self._tokens = tokens_of(self.chain)
         self._above: tuple[int, BlockNumber, BlockHash] | None = None  # a range's last part
 
     async def run_once(self) -> bool:

@@ -6,19 +6,16 @@ transfer in the same block. Until it does the payment stays `detected`; if it sh
 something else, the payment is held, and health names both endpoints.
 """
 
-import asyncio
 from typing import Final
 
-from ctrip.chain.client import ChainClient
-from ctrip.clock import Clock
-from ctrip.core.chains import Chain
 from ctrip.core.changes import Change, TransferVouched
 from ctrip.core.errors import OutageError
 from ctrip.core.ids import PaymentId
 from ctrip.flows.apply import apply
+from ctrip.flows.on_chain import OnChain
 from ctrip.flows.rescan import hold_head
 from ctrip.store import payment_sets, payments
-from ctrip.store.pool import Pool, connection, transaction
+from ctrip.store.pool import connection, transaction
 
 PAYMENTS_PER_PASS_MAX: Final = 50  # each of their transfers costs a few calls
 
@@ -27,25 +24,8 @@ class Disagreement(OutageError):
     """Two endpoints tell of different money. A payment is held until they agree."""
 
 
-class Voucher:
+class Voucher(OnChain):
     """The second opinions on one chain."""
-
-    def __init__(
-        self,
-        chain: Chain,
-        client: ChainClient,
-        pool: Pool,
-        clock: Clock,
-        news: asyncio.Event,
-        *,
-        to_global: bool,
-    ) -> None:
-        self.chain = chain
-        self._client = client
-        self._pool = pool
-        self._clock = clock
-        self._news = news
-        self._to_global = to_global
 
     async def run_once(self) -> bool:
         """Ask about the money that waits for it; raise Disagreement once the rest is written."""

@@ -10,7 +10,6 @@ that comes to an address from which as much was taken away stays hidden from the
 a transaction, a log or a trace can show it.
 """
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
@@ -19,12 +18,12 @@ from msgspec import Struct
 
 from ctrip import logs
 from ctrip.chain.client import ChainClient
-from ctrip.clock import Clock
 from ctrip.core.blocks import Header, Holding
 from ctrip.core.chains import Chain
 from ctrip.core.changes import BalanceRead, Change
 from ctrip.core.ids import Amount, Asset, BlockNumber, ChainName, PaymentId
 from ctrip.flows.apply import apply
+from ctrip.flows.on_chain import OnChain
 from ctrip.store import blocks, payment_sets
 from ctrip.store.audits import BEFORE_ALL
 from ctrip.store.payment_sets import Held
@@ -99,25 +98,11 @@ class Seen(Struct, frozen=True, kw_only=True):
     block: Header
 
 
-class Unnamed:
+class Unnamed(OnChain):
     """The balances of one chain that count when the block they were read at is final."""
 
-    def __init__(
-        self,
-        chain: Chain,
-        client: ChainClient,
-        pool: Pool,
-        clock: Clock,
-        news: asyncio.Event,
-        *,
-        to_global: bool,
-    ) -> None:
-        self._chain = chain
-        self._client = client
-        self._pool = pool
-        self._clock = clock
-        self._news = news
-        self._to_global = to_global
+    def begin(self) -> None:
+        """Set up what is remembered between passes."""
         self._waiting: dict[tuple[PaymentId, Asset, BlockNumber], Seen] = {}
 
     def __len__(self) -> int:
@@ -158,11 +143,11 @@ class Unnamed:
     def _read(self, seen: Seen) -> BalanceRead:
         log.info(
             "a balance beyond the record is final",
-            chain=self._chain.name,
+            chain=self.chain.name,
             payment_id=str(seen.payment_id),
             asset=seen.asset,
             block=seen.block.number,
         )
         return BalanceRead(
-            chain=self._chain.name, asset=seen.asset, balance=seen.balance, block=seen.block
+            chain=self.chain.name, asset=seen.asset, balance=seen.balance, block=seen.block
         )

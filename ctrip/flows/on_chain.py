@@ -1,0 +1,37 @@
+"""What every duty on a chain is given: the chain, who to ask, and where news goes.
+
+A duty may remember things between its passes, set up in `begin`; nothing of it is needed
+after a restart.
+"""
+
+import asyncio
+
+from ctrip.chain.client import ChainClient
+from ctrip.clock import Clock
+from ctrip.core.chains import Chain
+from ctrip.store.pool import Pool
+
+
+class OnChain:
+    """A duty on one chain."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        client: ChainClient,
+        pool: Pool,
+        clock: Clock,
+        news: asyncio.Event,
+        *,
+        to_global: bool,
+    ) -> None:
+        self.chain = chain
+        self._client = client
+        self._pool = pool
+        self._clock = clock
+        self._news = news
+        self._to_global = to_global
+        self.begin()
+
+    def begin(self) -> None:
+        """Set up what is remembered between passes."""

@@ -45,9 +45,8 @@ class Voucher(OnChain):
                     changes.setdefault(payment.id, []).append(vouched)
                 elif payment:
                     faults.append(
-                        f"payment {payment.id} is held: {opinion.first} shows its money and "
-                        f"{opinion.second or 'no other endpoint'} does not vouch for it"
-                        f"{': ' + opinion.why if opinion.why else ''}"
+                        f"payment {payment.id} is held: {opinion.first} shows its money, "
+                        f"{opinion.second or 'a second endpoint'} does not: {opinion.why}"
                     )
         await self._write(changes)
         if faults:

@@ -103,6 +103,8 @@ async def connection(pool: Pool) -> AsyncIterator[Conn]:
             yield conn
     except PASSING as error:
         raise DatabaseOutage(f"Postgres did not answer ({type(error).__name__})") from error
+    except asyncpg.UndefinedTableError:
+        raise ConfigError("the database is not set up: run `ctrip migrate`") from None
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ import pytest
 
 from ctrip.core.errors import ConfigError, OutageError
 from ctrip.core.view import payment_body
+from ctrip.dev.postgres import Cluster
 from ctrip.settings import Secret
 from ctrip.store import payments
 from ctrip.store import pool as store
@@ -98,3 +99,14 @@ async def test_times_are_told_in_utc_wherever_postgres_lives(database: str) -> N
         assert payment_body(found) == payment_body(payment)
     finally:
         pool.terminate()
+
+
+async def test_a_database_that_was_never_set_up_is_for_the_operator(cluster: Cluster) -> None:
+    pool = await store.connect(Secret(cluster.create("bare")), size_max=4)
+    try:
+        with pytest.raises(ConfigError, match="ctrip migrate"):
+            async with connection(pool) as conn:
+                await conn.fetch("SELECT FROM payments")
+    finally:
+        pool.terminate()
+        cluster.drop("bare")

@@ -40,7 +40,7 @@ from ctrip.core.errors import InvariantError
 from ctrip.core.events import OF_FLAG, OF_STATUS, EventType, PaymentEvent
 from ctrip.core.facts import absorb
 from ctrip.core.finality import Tag
-from ctrip.core.payment import Flag, Payment, Status, Transfer, total
+from ctrip.core.payment import Flag, Payment, Source, Status, Transfer, total
 
 EDGES: Final[Mapping[Status, frozenset[Status]]] = {
     Status.PENDING: frozenset({Status.DETECTED, Status.EXPIRED}),
@@ -166,6 +166,8 @@ def announce(before: Payment, after: Payment) -> Iterator[EventType]:
 
 def is_more(transfer: Transfer, before: Payment, after: Payment) -> bool:
     """Tell whether a transfer brings money, or only names what a balance had shown."""
+    if all(known.source is not Source.BALANCE for known in before.transfers):
+        return True
     place = (transfer.key.chain, transfer.key.asset)
 
     def held(payment: Payment) -> int:

@@ -20,17 +20,18 @@ from datetime import timedelta
 from typing import Final
 
 from ctrip import logs
-from ctrip.core.blocks import Holding
-from ctrip.core.ids import NATIVE, PaymentId, RawAddress
+from ctrip.core.ids import NATIVE, Amount, PaymentId, RawAddress
 from ctrip.core.scan import Cursor
 from ctrip.flows.on_chain import OnChain
-from ctrip.flows.weigh import Seen, Unnamed, weighed
+from ctrip.flows.weigh import Seen, Unnamed, at_cursor, heavier
 from ctrip.store import audits, blocks, payment_sets
 from ctrip.store.audits import BEFORE_ALL, Round
+from ctrip.store.payment_sets import Held
 from ctrip.store.pool import connection
 
 AUDIT_SECONDS: Final = 60.0  # between passes
 AUDIT_ADDRESSES_PER_PASS: Final = 300  # one call for each asset
+NONE: Final = Amount(0)
 ROUND_SECONDS_MIN: Final = 6 * 3600.0  # from the end of a round to the beginning of the next
 
 log = logs.get("ctrip.audit")
@@ -42,14 +43,7 @@ class Auditor(OnChain):
     def begin(self) -> None:
         """Set up what is remembered between passes."""
         self._assets = [NATIVE, *(token.asset for token in self.chain.tokens if token.enabled)]
-        self._unnamed = Unnamed(
-            self.chain,
-            self._client,
-            self._pool,
-            self._clock,
-            self._news,
-            to_global=self._to_global,
-        )
+        self._unnamed = self.beside(Unnamed)
         # Ahead of the place that is stored while something found is not final yet: if we
         # were stopped now, it would have to be found again.
         self._ahead: PaymentId | None = None
@@ -85,21 +79,24 @@ class Auditor(OnChain):
 
     async def _look(self, cursor: Cursor, some: list[tuple[PaymentId, RawAddress]]) -> bool:
         """Compare some addresses with the record; False if the chain is changing just now."""
-        headers = await self._client.headers([cursor.number])
-        if not headers or headers[0].hash != cursor.hash:
+        at = await at_cursor(self._client, cursor)
+        if at is None:
             return False
-        [at] = headers
         ids = [payment_id for payment_id, _ in some]
         async with connection(self._pool) as conn:
             record = await payment_sets.on_record(conn, self.chain.name, ids, at=at.number)
         for asset in self._assets:
-            asked = [Holding(asset, owner) for _, owner in some]
-            balances = await weighed(self._client, at, asked)
-            for payment_id, balance in zip(ids, balances, strict=True):
-                if balance > record.get((payment_id, asset), 0):
-                    seen = Seen(payment_id=payment_id, asset=asset, balance=balance, block=at)
-                    self._unnamed.add(seen)
-                    self._findings += 1
+            held = [
+                Held(
+                    payment_id=one, owner=owner, asset=asset, amount=record.get((one, asset), NONE)
+                )
+                for one, owner in some
+            ]
+            for one, has in await heavier(self._client, at, held):
+                self._unnamed.add(
+                    Seen(payment_id=one.payment_id, asset=asset, balance=has, block=at)
+                )
+                self._findings += 1
         self._addresses += len(some)
         return True
 

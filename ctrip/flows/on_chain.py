@@ -5,11 +5,14 @@ after a restart.
 """
 
 import asyncio
+from typing import TypeVar
 
 from ctrip.chain.client import ChainClient
 from ctrip.clock import Clock
 from ctrip.core.chains import Chain
 from ctrip.store.pool import Pool
+
+D = TypeVar("D", bound="OnChain")
 
 
 class OnChain:
@@ -32,6 +35,17 @@ class OnChain:
         self._news = news
         self._to_global = to_global
         self.begin()
+
+    def beside(self, duty: type[D]) -> D:
+        """Return another duty that is given the same."""
+        return duty(
+            self.chain,
+            self._client,
+            self._pool,
+            self._clock,
+            self._news,
+            to_global=self._to_global,
+        )
 
     def begin(self) -> None:
         """Set up what is remembered between passes."""

@@ -27,9 +27,8 @@ from ctrip.core.scan import Cursor
 from ctrip.flows.apply import apply
 from ctrip.flows.on_chain import OnChain
 from ctrip.flows.trace_back import Search, Suspect
-from ctrip.flows.weigh import OPEN_MAX, Seen, Unnamed, heavier, hold, is_final
+from ctrip.flows.weigh import OPEN_MAX, Seen, Unnamed, at_cursor, heavier, hold, is_final
 from ctrip.store import blocks, payment_sets
-from ctrip.store.audits import BEFORE_ALL
 from ctrip.store.payment_sets import Held
 from ctrip.store.pool import connection, transaction
 
@@ -48,14 +47,7 @@ class Probe(OnChain):
 
     def begin(self) -> None:
         """Set up what is remembered between passes."""
-        self._unnamed = Unnamed(
-            self.chain,
-            self._client,
-            self._pool,
-            self._clock,
-            self._news,
-            to_global=self._to_global,
-        )
+        self._unnamed = self.beside(Unnamed)
         # What a rise left unexplained when it was looked into; looked into again if it is more.
         self._left: dict[PaymentId, Amount] = {}
         self._clear: Header | None = None  # nothing that came up to here is still to be looked into
@@ -80,10 +72,9 @@ class Probe(OnChain):
         held = await self._held(cursor)
         if not held:
             return False
-        headers = await self._client.headers([cursor.number])
-        if not headers or headers[0].hash != cursor.hash:
+        at = await at_cursor(self._client, cursor)
+        if at is None:
             return False  # a reorg that the watcher will see
-        [at] = headers
         await self._forget_fork(cursor)
         more = await heavier(self._client, at, held)
         self._left = {one.payment_id: left for one, _ in more if (left := self._left_of(one))}
@@ -105,9 +96,7 @@ class Probe(OnChain):
         """Return the addresses whose balances matter."""
         name, since = self.chain.name, cursor.time - AFTER_DEADLINE
         async with connection(self._pool) as conn:
-            held = await payment_sets.open_native(
-                conn, name, at=cursor.number, after=BEFORE_ALL, count_max=OPEN_MAX
-            )
+            held = await payment_sets.open_native(conn, name, at=cursor.number, count_max=OPEN_MAX)
             return held + await payment_sets.lately_expired(
                 conn, name, at=cursor.number, since=since, count_max=OPEN_MAX
             )

@@ -22,7 +22,7 @@ from ctrip.chain.client import InconsistentChain
 from ctrip.core import scan
 from ctrip.core.blocks import Header
 from ctrip.core.changes import Change, HeadMoved, TransferSeen
-from ctrip.core.errors import ConfigError, OutageError
+from ctrip.core.errors import ConfigError
 from ctrip.core.events import PaymentEvent
 from ctrip.core.ids import BlockHash, BlockNumber, ChainName, PaymentId
 from ctrip.core.matching import Found
@@ -37,18 +37,12 @@ from ctrip.store.rescans import Recorded, Rescan
 
 # Read at once and held in memory: 4 windows of 32 of Ethereum's blocks are about 40 MB.
 WINDOWS_AT_ONCE_MAX: Final = 4
-# The watcher moves the cursor once a poll, and not while we hold it: twice in a row is rare.
-HOLD_TRIES_MAX: Final = 5
 
 log = logs.get("ctrip.rescan")
 
 
 class RangeRefused(ConfigError):
     """The range cannot be read again; the text says what to ask for instead."""
-
-
-class CursorBusy(OutageError):
-    """The cursor moved each time we reached for it."""
 
 
 class Step(Struct, frozen=True):
@@ -192,11 +186,9 @@ def plan(rescan: Rescan, finalized: BlockNumber) -> list[tuple[BlockNumber, Bloc
 
 async def hold_head(conn: Conn, chain: ChainName) -> HeadMoved:
     """Hold the cursor, wherever it is by now, until the transaction ends; return where it is."""
-    for _ in range(HOLD_TRIES_MAX):
-        cursor = await blocks.cursor(conn, chain)
-        if cursor and await blocks.hold(conn, chain, at=cursor.hash):
-            return HeadMoved(chain, cursor.number, cursor.finalized, cursor.safe)
-    raise CursorBusy(f"{chain}: its cursor moves faster than a range can be written")
+    cursor = await blocks.held(conn, chain)
+    assert cursor is not None  # noqa: S101  what is written was read behind it
+    return HeadMoved(chain, cursor.number, cursor.finalized, cursor.safe)
 
 
 def unrecorded(found: Sequence[Found], known: Sequence[Recorded]) -> list[Found]:

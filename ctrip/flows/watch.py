@@ -30,6 +30,7 @@ from ctrip.core.matching import Found
 from ctrip.core.scan import Cursor, Window
 from ctrip.flows.find import find, only_ours, tokens_of
 from ctrip.flows.health import Health
+from ctrip.flows.on_chain import OnChain
 from ctrip.flows.record import Reading, record
 from ctrip.flows.weigh import unexplained
 from ctrip.store import blocks, payment_sets
@@ -47,7 +48,7 @@ class ReorgTooDeep(InvariantError):
     """The chain replaced blocks that were final. No machine may decide what that means."""
 
 
-class Watcher:
+class Watcher(OnChain):
     """One chain's watch."""
 
     def __init__(
@@ -61,14 +62,12 @@ class Watcher:
         *,
         to_global: bool,
     ) -> None:
-        self.chain = chain
-        self._tokens = tokens_of(chain)
-        self._client = client
-        self._pool = pool
-        self._clock = clock
+        super().__init__(chain, client, pool, clock, news, to_global=to_global)
         self._health = health
-        self._news = news
-        self._to_global = to_global
+
+    def begin(self) -> None:
+        """Set up what is remembered between passes."""
+        self._tokens = tokens_of(self.chain)
         self._rests = self._rested = False  # nothing may be paid; nor could it a pass ago
         self._seen: dict[PaymentId, Amount] = {}  # balances that led to reading whole blocks
         self._next_seen = self._seen

@@ -22,10 +22,10 @@ from ctrip.core.blocks import Header, Holding
 from ctrip.core.chains import Chain
 from ctrip.core.changes import BalanceRead, Change
 from ctrip.core.ids import Amount, Asset, BlockNumber, ChainName, PaymentId
+from ctrip.core.scan import Cursor
 from ctrip.flows.apply import apply
 from ctrip.flows.on_chain import OnChain
 from ctrip.store import blocks, payment_sets
-from ctrip.store.audits import BEFORE_ALL
 from ctrip.store.payment_sets import Held
 from ctrip.store.pool import Conn, Pool, connection, transaction
 
@@ -43,9 +43,7 @@ async def unexplained(
 ) -> list[tuple[Held, Amount]]:
     """Return the open native payments whose address holds more than is on record, and how much."""
     async with connection(pool) as conn:
-        held = await payment_sets.open_native(
-            conn, chain.name, at=at.number, after=BEFORE_ALL, count_max=OPEN_MAX
-        )
+        held = await payment_sets.open_native(conn, chain.name, at=at.number, count_max=OPEN_MAX)
     return await heavier(client, at, held)
 
 
@@ -65,6 +63,12 @@ async def weighed(client: ChainClient, at: Header, asked: Sequence[Holding]) -> 
     return balances
 
 
+async def at_cursor(client: ChainClient, cursor: Cursor) -> Header | None:
+    """Return the cursor's block, or None while the chain has another one there."""
+    headers = await client.headers([cursor.number])
+    return headers[0] if headers and headers[0].hash == cursor.hash else None
+
+
 async def is_final(chain: Chain, client: ChainClient, pool: Pool, at: Header) -> bool:
     """Tell whether a block is final and on its chain."""
     async with connection(pool) as conn:
@@ -80,11 +84,9 @@ async def hold(conn: Conn, chain: ChainName, at: Header) -> bool:
     What was read up to a block by a flow that is slower than the watcher may then be written:
     no reorg that the watcher has written took the block away, and none will before we end.
     """
-    cursor = await blocks.cursor(conn, chain)
-    if cursor is None or not await blocks.hold(conn, chain, at=cursor.hash):
-        return False
-    if cursor.hash == at.hash:
-        return True
+    cursor = await blocks.held(conn, chain)
+    if cursor is None or cursor.hash == at.hash:
+        return cursor is not None
     known = await blocks.known(conn, chain, count_max=BLOCKS_SINCE_MAX)
     return known.get(at.number) == at.hash
 

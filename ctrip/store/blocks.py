@@ -80,6 +80,17 @@ async def whole(conn: Conn, chain: ChainName) -> Cursor | None:
     return None if row is None else convert({**row}, Cursor)
 
 
+HELD = (
+    "SELECT number, hash, finalized, safe, time, moved_at FROM cursors WHERE chain = $1 FOR UPDATE"
+)
+
+
+async def held(conn: Conn, chain: ChainName) -> Cursor | None:
+    """Hold a cursor, wherever it is by now, until the transaction ends; return where it is."""
+    row = await conn.fetchrow(HELD, chain)
+    return None if row is None else convert({**row}, Cursor)
+
+
 HOLD = "SELECT true FROM cursors WHERE chain = $1 AND hash = $2 FOR UPDATE"
 
 

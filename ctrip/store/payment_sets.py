@@ -46,36 +46,31 @@ class Held(Struct, frozen=True, kw_only=True):
     amount: Amount  # of the live transfers up to a block
 
 
-OPEN_NATIVE = """
+FOR_COIN = """
 SELECT p.id AS payment_id, lower(p.address) AS owner, 'native' AS asset,
     coalesce(sum(t.amount), 0) AS amount
 FROM payments p
 LEFT JOIN transfers t ON t.payment_id = p.id AND t.chain = $1 AND t.asset = 'native'
     AND NOT t.orphaned AND t.block_number <= $2
 WHERE p.chain = $1 AND p.asset = 'native' AND NOT p.closed
-    AND p.status IN ('pending', 'detected') AND p.id > $3
-GROUP BY p.id ORDER BY p.id LIMIT $4
+GROUP BY p.id
 """
+
+# Postgres takes what HAVING says of a payment as if WHERE had said it.
+OPEN_NATIVE = f"{FOR_COIN} HAVING p.status IN ('pending', 'detected') ORDER BY p.id LIMIT $3"
 
 
 async def open_native(
-    conn: Conn, chain: ChainName, *, at: BlockNumber, after: PaymentId, count_max: int
+    conn: Conn, chain: ChainName, *, at: BlockNumber, count_max: int
 ) -> list[Held]:
-    """Return a slice of the payments that wait for native coin, with what is on record."""
-    rows = await conn.fetch(OPEN_NATIVE, chain, at, after, count_max)
+    """Return the payments that wait for native coin, with what is on record up to a block."""
+    rows = await conn.fetch(OPEN_NATIVE, chain, at, count_max)
     return [convert({**row}, Held) for row in rows]
 
 
-LATELY_EXPIRED = """
-SELECT p.id AS payment_id, lower(p.address) AS owner, 'native' AS asset,
-    coalesce(sum(t.amount), 0) AS amount
-FROM payments p
-LEFT JOIN transfers t ON t.payment_id = p.id AND t.chain = $1 AND t.asset = 'native'
-    AND NOT t.orphaned AND t.block_number <= $2
-WHERE p.chain = $1 AND p.asset = 'native' AND NOT p.closed
-    AND p.status = 'expired' AND p.expires_at > $3
-GROUP BY p.id ORDER BY p.id LIMIT $4
-"""
+LATELY_EXPIRED = (
+    f"{FOR_COIN} HAVING p.status = 'expired' AND p.expires_at > $3 ORDER BY p.id LIMIT $4"
+)
 
 
 async def lately_expired(

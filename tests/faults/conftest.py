@@ -13,27 +13,15 @@ import pytest
 
 from ctrip.dev.anvil import dev_chain, find_anvil
 from ctrip.dev.postgres import Cluster
-from ctrip.settings import Secret
-from ctrip.store import pool as store
 from ctrip.store.pool import Conn, Pool
 from tests.support.anvil import Anvil, running_anvil
+from tests.support.one_database import EMPTY, one_database
 
 # The chain begins high enough for an endpoint to be ten thousand blocks back, and blocks lie
 # below the first cursor, so that one that is behind has something to show.
 FIRST_BLOCK: Final = 20_000
 HISTORY: Final = 150  # blocks
 DATABASE: Final = "faults"
-POOL_SIZE_MAX: Final = 4  # connections
-
-# A table with a few rows is emptied ten times faster than it is truncated.
-EMPTY: Final = """
-DO $$ DECLARE name text; BEGIN
-  SET LOCAL session_replication_role = replica;
-  FOR name IN SELECT tablename FROM pg_tables
-    WHERE schemaname = 'public' AND tablename NOT IN ('migrations', 'wallets')
-  LOOP EXECUTE 'DELETE FROM ' || quote_ident(name); END LOOP;
-END $$
-"""
 
 
 @asynccontextmanager
@@ -70,11 +58,8 @@ async def twin() -> AsyncIterator[Anvil]:
 @pytest.fixture(scope="module")
 async def emptied(cluster: Cluster, template: str, admin: Conn) -> AsyncIterator[Pool]:
     """One database for all tests here: hundreds of fresh ones would take half a minute."""
-    await admin.execute(f"CREATE DATABASE {DATABASE} TEMPLATE {template} STRATEGY file_copy")
-    pool = await store.connect(Secret(cluster.url_of(DATABASE)), size_max=POOL_SIZE_MAX)
-    yield pool
-    pool.terminate()
-    await admin.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+    async with one_database(DATABASE, cluster, template, admin) as pool:
+        yield pool
 
 
 @pytest.fixture

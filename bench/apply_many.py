@@ -41,7 +41,7 @@ from ctrip.core.payment import Payment, Source, Status, Transfer, TransferKey
 from ctrip.dev import postgres
 from ctrip.flows.apply import Changes, apply
 from ctrip.settings import Secret
-from ctrip.store import births
+from ctrip.store import births, endpoints
 from ctrip.store.migrate import migrate, read_files
 from ctrip.store.pool import Conn, Pool, connect, connection, transaction
 
@@ -56,6 +56,7 @@ AMOUNT: Final = Amount(10**18)
 NUMBERS: Final = count(1)
 
 # Each round finds tables of the same size, or the last would measure the cache instead.
+RECEIVER: Final = "https://shop.example/hook"  # so that every event has somebody to go to
 EMPTY: Final = "TRUNCATE payments, transfers, events, deliveries"
 BARE: Final = """
 UPDATE payments AS p SET
@@ -113,11 +114,12 @@ async def one_round(pool: Pool, asset: Asset) -> Round:
     """Let both sides have fresh rows and a turn."""
     async with connection(pool) as conn:
         await conn.execute(EMPTY)
+        await endpoints.sync_config(conn, RECEIVER, now=SystemClock().now())
     mine, theirs = [await born(pool, asset) for _ in range(2)]
     changes = paid(mine)
     start = perf_counter()
     async with transaction(pool) as conn:
-        events = await apply(conn, changes, to_global=True, now=SystemClock().now())
+        events = await apply(conn, changes, now=SystemClock().now())
     ours = perf_counter() - start
     arrays = columns(theirs)
     start = perf_counter()
@@ -138,7 +140,7 @@ async def born(pool: Pool, asset: Asset) -> list[Payment]:
         for start in range(0, PAYMENTS, BIRTHS):
             some = made[start : start + BIRTHS]
             now = some[0].created_at
-            await births.write(conn, some, wallet="bench", to_global=True, now=now)
+            await births.write(conn, some, wallet="bench", now=now)
         await conn.execute("VACUUM ANALYZE")
     return made
 

@@ -107,7 +107,7 @@ async def gap(pool: Pool, stub: Stub) -> None:
             conn, chain.name, BlockNumber(first), BlockNumber(last),
             cause="operator", read_until=None, now=clock.now(),
         )  # fmt: skip
-    rescanner = Rescanner(chain, client, pool, clock, asyncio.Event(), to_global=False)
+    rescanner = Rescanner(chain, client, pool, clock, asyncio.Event())
     start, cpu_start = perf_counter(), process_time()
     memory, done = [], 0
     for share in SHARES:
@@ -152,7 +152,7 @@ async def tip(pool: Pool, stub: Stub) -> None:
     chain, clock = with_tokens(internal=False), SystemClock()
     client = RpcChain(chain, [Secret(stub.url)], clock)
     health = Health(clock, [chain])
-    watcher = Watcher(chain, client, pool, clock, health, asyncio.Event(), to_global=False)
+    watcher = Watcher(chain, client, pool, clock, health, asyncio.Event())
     statements: list[object] = []
     async with connection(pool) as conn:
         await conn.execute(OPEN, uuid4(), TOKENS[0])

@@ -37,10 +37,10 @@ from ctrip.store.pool import Pool, connection
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 OPEN: Final = 1_000
 USED: Final = 10_000
-WARM_UP_BLOCKS: Final = 70  # until the first that were read are final
+WARM_UP_BLOCKS: Final = 110  # until the first that were read are final
 WARM_UP_SECONDS_MIN: Final = 150.0  # until every duty had its turn
 HOUR: Final = 3_600.0
-BUSY_BLOCKS: Final = 300
+BUSY_BLOCKS: Final = 320
 
 # A quarter for native coin, the others for the tokens.
 OPEN_PAYMENTS: Final = """
@@ -62,10 +62,13 @@ class Pace(NamedTuple):
     name: str
     block_seconds: float
     poll_seconds: float
+    final_every: int = 1
 
+
+EPOCH_BLOCKS: Final = 32  # of Ethereum, and so of what is like it
 
 PACES: Final = (
-    Pace("block by block", 12.0, 4.0),
+    Pace("block by block", 12.0, 4.0, EPOCH_BLOCKS),
     Pace("by ranges", 0.45, 1.5),
     Pace("by ranges", 0.25, 2.0),
 )
@@ -108,7 +111,7 @@ class World:
         health = Health(self._clock, [chain])
         seeing = (chain, self.client, pool, self._clock)
         news = asyncio.Event()
-        watcher = Watcher(*seeing, health, news, to_global=False)
+        watcher = Watcher(*seeing, health, news)
         others = (
             ("probe", Probe, PROBE_SECONDS),
             ("rescan", Rescanner, RESCAN_POLL_SECONDS),
@@ -117,10 +120,7 @@ class World:
         )
         self._duties = [
             Duty("watch", watcher.run_once, watcher.pause_seconds),
-            *(
-                Duty(name, kind(*seeing, news, to_global=False).run_once, pause)
-                for name, kind, pause in others
-            ),
+            *(Duty(name, kind(*seeing, news).run_once, pause) for name, kind, pause in others),
         ]
         self._order = count()
         self._due = [(0.0, next(self._order), duty) for duty in self._duties]
@@ -162,7 +162,7 @@ async def idle() -> None:
     async with database(connections=1) as pool:
         async with connection(pool) as conn:
             await conn.execute(GIVE_OUT, 1, USED)
-        shape = Shape(transactions=20, logs=8)
+        shape = Shape(transactions=20, logs=8, final_every=EPOCH_BLOCKS)
         with node(shape) as stub:
             world = World(with_tokens(), shape, stub, pool, 1)
             begin = warm_up_seconds(shape)
@@ -177,7 +177,12 @@ async def idle() -> None:
 
 async def busy(pace: Pace, endpoints: int) -> None:
     """Print what a block costs while much may be paid."""
-    shape = Shape(transactions=20, logs=8, block_seconds=pace.block_seconds)
+    shape = Shape(
+        transactions=20,
+        logs=8,
+        block_seconds=pace.block_seconds,
+        final_every=pace.final_every,
+    )
     chain = replace(
         with_tokens(), block_seconds=pace.block_seconds, poll_interval_seconds=pace.poll_seconds
     )

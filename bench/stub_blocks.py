@@ -46,6 +46,7 @@ class Shape(Struct, frozen=True):
     block_seconds: float = 12.0
     head: int = 1_000_000
     final_depth: int = FINAL_DEPTH
+    final_every: int = 1  # blocks become final at once; 32 in an epoch of Ethereum
 
 
 class Piece:

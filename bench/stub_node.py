@@ -161,6 +161,7 @@ class Node:
 
     def _height(self, name: str) -> int:
         final = max(0, self._head - self._shape.final_depth)
+        final -= final % self._shape.final_every
         tags = {"latest": self._head, "safe": final, "finalized": final}
         return tags[name] if name in tags else int(name, 16)
 

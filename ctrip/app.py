@@ -17,11 +17,13 @@ from typing import Any, Final
 import uvloop
 
 from ctrip import logs
-from ctrip.assembly import Gateway, assemble, creator_of, secrets_of
+from ctrip.assembly import Gateway, assemble, creator_of, endpoints_of, secrets_of, sender_of
 from ctrip.flows.audit import AUDIT_SECONDS, Auditor
 from ctrip.flows.deliver import Sender
 from ctrip.flows.expire import Expirer
 from ctrip.flows.probe import PROBE_SECONDS, Probe
+from ctrip.flows.prune import PRUNE_SECONDS, Pruner
+from ctrip.flows.replay import REPLAY_SECONDS, Replayer
 from ctrip.flows.reread import REREAD_SECONDS, Rereader
 from ctrip.flows.rescan import Rescanner
 from ctrip.flows.supervise import every
@@ -29,11 +31,11 @@ from ctrip.flows.vouch import Voucher
 from ctrip.flows.watch import Watcher
 from ctrip.server import http_server, listen, url_of
 from ctrip.settings import Settings
+from ctrip.store.bell import LOOK_SECONDS
 from ctrip.web.site import Parts, build
 
 RunOnce = Callable[[], Awaitable[bool]]
 
-DELIVERY_LANES: Final = 4
 DELIVERY_POLL_SECONDS: Final = 1.0  # the guarantee; news comes by nudge
 EXPIRY_POLL_SECONDS: Final = 1.0
 RESCAN_POLL_SECONDS: Final = 1.0  # asks Postgres only, unless there is a gap
@@ -67,38 +69,44 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = 
         listener = stack.enter_context(listen(settings.server))
         gateway = await assemble(settings, stack)
         settle_in()
-        stack.push_async_callback(end, start(gateway))
+        sender = sender_of(gateway, asyncio.create_task)
+        stack.push_async_callback(sender.close)
+        stack.push_async_callback(end, start(gateway, sender))
         await serve_http(gateway, listener, stopping, on_ready)
     log.info("stopped")
 
 
-def start(gateway: Gateway) -> list[asyncio.Task[None]]:
+def start(gateway: Gateway, sender: Sender) -> list[asyncio.Task[None]]:
     """Start every duty as a task of its own, so that none can stop another."""
     tasks = []
     for watcher in gateway.watchers.values():
         tasks += watch(gateway, watcher)
-    for number in range(DELIVERY_LANES):
-        sender = Sender(gateway.pool, gateway.webhooks, gateway.settings.webhooks, gateway.clock)
-        name = f"deliver {number}"
-        tasks.append(
-            duty(gateway, name, sender.run_once, DELIVERY_POLL_SECONDS, nudge=gateway.news)
-        )
-    return tasks
+    pool, clock, webhooks = gateway.pool, gateway.clock, gateway.settings.webhooks
+    replay = Replayer(pool, clock, gateway.news).run_once
+    prune = Pruner(pool, clock, webhooks).run_once
+    bell = gateway.bell
+    return [
+        *tasks,
+        duty(gateway, "deliver", sender.run_once, DELIVERY_POLL_SECONDS, nudge=gateway.wake),
+        duty(gateway, "replay", replay, REPLAY_SECONDS),
+        duty(gateway, "prune", prune, PRUNE_SECONDS),
+        duty(gateway, "bell", bell.run_once, LOOK_SECONDS, nudge=bell.wake),
+    ]
 
 
 def watch(gateway: Gateway, watcher: Watcher) -> list[asyncio.Task[None]]:
     """Start the duties of one chain."""
-    chain, to_global = watcher.chain, bool(gateway.settings.webhooks.url)
+    chain = watcher.chain
     look, wake = watcher.pause_seconds, watcher.wake
     common = (gateway.pool, gateway.clock, gateway.news)
     seeing = (chain, gateway.clients[chain.name], *common)
     duties: Mapping[str, tuple[RunOnce, float]] = {
-        "expire": (Expirer(chain.name, *common, to_global=to_global).run_once, EXPIRY_POLL_SECONDS),
-        "vouch": (Voucher(*seeing, to_global=to_global).run_once, VOUCH_SECONDS),
-        "probe": (Probe(*seeing, to_global=to_global).run_once, PROBE_SECONDS),
-        "rescan": (Rescanner(*seeing, to_global=to_global).run_once, RESCAN_POLL_SECONDS),
-        "reread": (Rereader(*seeing, to_global=to_global).run_once, REREAD_SECONDS),
-        "audit": (Auditor(*seeing, to_global=to_global).run_once, AUDIT_SECONDS),
+        "expire": (Expirer(chain.name, *common).run_once, EXPIRY_POLL_SECONDS),
+        "vouch": (Voucher(*seeing).run_once, VOUCH_SECONDS),
+        "probe": (Probe(*seeing).run_once, PROBE_SECONDS),
+        "rescan": (Rescanner(*seeing).run_once, RESCAN_POLL_SECONDS),
+        "reread": (Rereader(*seeing).run_once, REREAD_SECONDS),
+        "audit": (Auditor(*seeing).run_once, AUDIT_SECONDS),
     }
     return [
         duty(gateway, f"watch {chain.name}", watcher.run_once, look, nudge=wake),
@@ -154,6 +162,8 @@ async def serve_http(
             pool=gateway.pool,
             clock=gateway.clock,
             creator=creator_of(gateway),
+            endpoints=endpoints_of(gateway),
+            tidings=gateway.tidings,
             health=gateway.health,
             chains=[network.chain for network in gateway.settings.networks],
             tokens=gateway.tokens,
@@ -172,5 +182,6 @@ async def serve_http(
     await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     ready.cancel()
+    gateway.tidings.stop()
     server.should_exit = True
     await serving

@@ -6,8 +6,9 @@ runs here yet; app.py makes the tasks.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Final
 
 from msgspec import Struct
@@ -21,11 +22,17 @@ from ctrip.core.chains import Token
 from ctrip.core.errors import ConfigError
 from ctrip.core.ids import ChainName
 from ctrip.flows.create import Creator
+from ctrip.flows.deliver import LEASE_MARGIN, Sender, Spawn
+from ctrip.flows.endpoints import Endpoints
 from ctrip.flows.health import Health
+from ctrip.flows.news import News
+from ctrip.flows.receivers import Receivers
+from ctrip.flows.tidings import Tidings
 from ctrip.flows.watch import Watcher
 from ctrip.settings import Network, Secret, Settings
+from ctrip.store import endpoints, tokens
 from ctrip.store import pool as store
-from ctrip.store import tokens
+from ctrip.store.bell import Bell
 from ctrip.store.migrate import migrate, read_files
 from ctrip.store.pool import Pool, connection
 from ctrip.wallet.derive import Wallet, open_wallet
@@ -50,7 +57,10 @@ class Gateway(Struct, frozen=True, kw_only=True):
     tokens: Sequence[Token]
     clock: Clock
     health: Health
-    news: asyncio.Event  # something new is in the outbox
+    news: asyncio.Event  # something new is in the outbox: told to all of these
+    wake: asyncio.Event  # the sender has something to do
+    tidings: Tidings
+    bell: Bell
 
 
 def secrets_of(settings: Settings) -> list[Secret]:
@@ -60,6 +70,8 @@ def secrets_of(settings: Settings) -> list[Secret]:
     return [
         settings.database.url,
         settings.webhooks.secret,
+        settings.webhooks.secrets_key,
+        settings.webhooks.secrets_key_before,
         wallet.mnemonic,
         wallet.xpub,
         *endpoints,
@@ -73,7 +85,7 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> Gateway:
     clock = SystemClock()
     pool = await store.connect(settings.database.url, size_max=settings.database.pool_size_max)
     stack.push_async_callback(close, pool)
-    guard = Guard(settings.webhooks.allow_cidrs)
+    guard = guard_of(settings)
     webhooks = WebhookClient(guard, timeout_seconds=settings.webhooks.timeout_seconds)
     stack.push_async_callback(webhooks.close)
     clients = {n.chain.name: RpcChain(n.chain, n.rpc_urls, clock) for n in settings.networks}
@@ -82,14 +94,13 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> Gateway:
     states = {name: client.endpoints for name, client in clients.items()}
     chains = [network.chain for network in settings.networks]
     health = Health(clock, chains, states)
-    served = await prepare(pool, settings.networks)
+    served = await prepare(pool, settings, clock)
     await check_tokens(settings.networks)
-    common = (pool, clock, health, news := asyncio.Event())
-    to_global = bool(settings.webhooks.url)
-    watchers = {
-        chain.name: Watcher(chain, clients[chain.name], *common, to_global=to_global)
-        for chain in chains
-    }
+    wake, tidings = asyncio.Event(), Tidings(pool)
+    bell = Bell(settings.database.url, lambda: tell(wake.set, tidings.wake))
+    stack.push_async_callback(bell.close)
+    common = (pool, clock, health, news := News(wake.set, tidings.wake, bell.ring))
+    watchers = {chain.name: Watcher(chain, clients[chain.name], *common) for chain in chains}
     return Gateway(
         settings=settings,
         pool=pool,
@@ -102,14 +113,34 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> Gateway:
         clock=clock,
         health=health,
         news=news,
+        wake=wake,
+        tidings=tidings,
+        bell=bell,
     )
 
 
-async def prepare(pool: Pool, networks: Sequence[Network]) -> list[Token]:
-    """Bring schema and token list up to date; return the tokens of the networks served."""
+def tell(*listeners: Callable[[], None]) -> None:
+    """Call each."""
+    for listener in listeners:
+        listener()
+
+
+def guard_of(settings: Settings) -> Guard:
+    """Return the guard, which must let the configured receiver through."""
+    guard = Guard(settings.webhooks.allow_cidrs)
+    url = settings.webhooks.url
+    if url and (fault := guard.check_url(url)):
+        raise ConfigError(f"[webhooks] url: {fault}; allow_cidrs lists private networks to allow")
+    return guard
+
+
+async def prepare(pool: Pool, settings: Settings, clock: Clock) -> list[Token]:
+    """Bring schema, receiver and tokens up to date; return the tokens of the networks served."""
+    networks = settings.networks
     async with connection(pool) as conn:
         for name in await migrate(conn, read_files()):
             log.info("migrated", file=name)
+        await endpoints.sync_config(conn, settings.webhooks.url, now=clock.now())
         await tokens.sync(conn, [token for n in networks for token in n.chain.tokens])
         served = {network.chain.name for network in networks}
         return [token for token in await tokens.all_known(conn) if token.chain in served]
@@ -131,6 +162,26 @@ async def close(pool: Pool) -> None:
         pool.terminate()
 
 
+def sender_of(gateway: Gateway, spawn: Spawn) -> Sender:
+    """Return what sends for this process."""
+    settings = gateway.settings.webhooks
+    return Sender(
+        gateway.pool,
+        gateway.webhooks,
+        Receivers(gateway.pool, settings, gateway.clock),
+        gateway.clock,
+        gateway.wake,
+        lease=timedelta(seconds=settings.timeout_seconds) + LEASE_MARGIN,
+        spawn=spawn,
+    )
+
+
+def endpoints_of(gateway: Gateway) -> Endpoints:
+    """Return what makes and changes endpoints."""
+    settings = gateway.settings.webhooks
+    return Endpoints(gateway.pool, gateway.guard, settings, gateway.clock, gateway.news)
+
+
 def creator_of(gateway: Gateway) -> Creator:
     """Return the maker of payments."""
     return Creator(
@@ -141,6 +192,5 @@ def creator_of(gateway: Gateway) -> Creator:
         gateway.clock,
         gateway.guard,
         gateway.news,
-        to_global=bool(gateway.settings.webhooks.url),
         on_open=lambda name: gateway.watchers[name].something_may_be_paid(),
     )

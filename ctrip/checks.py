@@ -20,6 +20,7 @@ from ctrip.core.ids import RawAddress
 from ctrip.core.signature import secret_fault
 from ctrip.settings import Secret
 from ctrip.wallet.derive import checksum
+from ctrip.webhooks.seal import key_fault
 
 WEB: Final = ("http", "https")
 ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
@@ -170,6 +171,12 @@ def signing_secret(secret: Secret) -> None:
     """Refuse a secret that is too short to sign with."""
     if secret and (fault := secret_fault(secret.reveal())):
         raise Unusable(f"{fault}; make one with: openssl rand -hex 32")
+
+
+def sealing_key(key: Secret) -> None:
+    """Refuse a key that could be searched for."""
+    if key and (fault := key_fault(key.reveal())):
+        raise Unusable(fault)
 
 
 def cidrs(networks: Collection[str]) -> None:

@@ -5,24 +5,29 @@ Imports that take long stand inside the commands that need them. Exit codes: 0 d
 """
 
 import asyncio
-import os
 import sys
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Annotated, TypeVar
+from functools import partial
+from typing import Annotated, Final
 from uuid import UUID
 
 import typer
 from msgspec import json
 
+from ctrip.cli_options import (
+    KEY_VARIABLE,
+    SECRET_VARIABLE,
+    ConfigOption,
+    JsonOption,
+    settings_of,
+    with_database,
+)
+from ctrip.cli_webhooks import webhooks
 from ctrip.clock import SystemClock
-from ctrip.config import load
 from ctrip.core.errors import ConfigError, OutageError, RequestError
 from ctrip.dev.commands import dev
-from ctrip.settings import Settings
-from ctrip.store.pool import Conn
+from ctrip.settings import Secret
 
-T = TypeVar("T")
+NOW: Final = "now"
 
 app = typer.Typer(
     help="A self-hosted payment gateway for EVM chains.",
@@ -32,12 +37,8 @@ app = typer.Typer(
 )
 keys = typer.Typer(help="API keys.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+app.add_typer(webhooks, name="webhooks")
 app.add_typer(dev, name="dev")
-
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="config.toml; else $CTRIP_CONFIG, ./config.toml.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def main() -> None:
@@ -57,7 +58,7 @@ def serve(config: ConfigOption = None) -> None:
     """Serve: API, chain watchers, webhook sender."""
     from ctrip import app as gateway
 
-    gateway.run(gateway.serve(load(config, os.environ)))
+    gateway.run(gateway.serve(settings_of(config)))
 
 
 @app.command()
@@ -66,7 +67,7 @@ def migrate(config: ConfigOption = None) -> None:
     from ctrip.store.migrate import migrate as apply
     from ctrip.store.migrate import read_files
 
-    ran = with_database(load(config, os.environ), lambda conn: apply(conn, read_files()))
+    ran = with_database(settings_of(config), lambda conn: apply(conn, read_files()))
     typer.echo("\n".join(f"applied {name}" for name in ran) or "nothing to do")
 
 
@@ -78,7 +79,7 @@ def check(
     """Check the configuration, and show what each endpoint can do."""
     from ctrip import cli_check
 
-    networks = load(config, os.environ).networks
+    networks = settings_of(config).networks
     checked = asyncio.run(cli_check.ask(networks))
     if as_json:
         typer.echo(cli_check.as_json(checked))
@@ -99,8 +100,46 @@ def rescan(
     """Read a range of blocks again, and credit what was missed. Safe beside `serve`."""
     from ctrip import cli_rescan
 
-    done = asyncio.run(cli_rescan.rescan(load(config, os.environ), chain, first, last))
+    done = asyncio.run(cli_rescan.rescan(settings_of(config), chain, first, last))
     typer.echo(cli_rescan.as_json(done) if as_json else cli_rescan.as_text(done))
+
+
+@app.command()
+def listen(  # noqa: PLR0913, PLR0917  what may be typed
+    forward_to: Annotated[str, typer.Option(help="Your receiver: http://127.0.0.1:9000/hooks.")],
+    api: Annotated[str, typer.Option(help="The gateway.")] = "http://127.0.0.1:8080",
+    key: Annotated[
+        str,
+        typer.Option(envvar=KEY_VARIABLE, help="An API key; others see what stands here."),
+    ] = "",
+    events: Annotated[list[str] | None, typer.Option(help="Types, or as payment.*.")] = None,
+    since: Annotated[str, typer.Option(help="now, or a place in the stream; 0: all.")] = NOW,
+    secret: Annotated[
+        str, typer.Option(envvar=SECRET_VARIABLE, help="To sign with; else a new one.")
+    ] = "",
+    retries: Annotated[int, typer.Option(min=0, help="After a failure, a second apart.")] = 0,
+    skip_verify: Annotated[  # noqa: FBT002  a flag of the command line
+        bool, typer.Option("--skip-verify", help="Take any certificate of the receiver.")
+    ] = False,
+    as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
+) -> None:
+    """Forward the events of a running gateway to a URL of this machine, signed. ^C ends it."""
+    from ctrip import cli_listen
+
+    if since != NOW and not (since.isascii() and since.isdecimal()):
+        raise ConfigError("--since: must be now, or a place in the stream as it is printed")
+    plan = cli_listen.Plan(
+        forward_to=forward_to,
+        api=api,
+        key=Secret(key.strip()),
+        event_types=events or (),
+        since=None if since == NOW else int(since),
+        secret=Secret(secret.strip()),
+        retries=retries,
+        skip_verify=skip_verify,
+        as_json=as_json,
+    )
+    asyncio.run(cli_listen.listen(plan, typer.echo, partial(typer.echo, err=True)))
 
 
 @keys.command("create")
@@ -116,7 +155,7 @@ def create_key(
 
     now = SystemClock().now()
     text, record, digest = make_key(name, frozenset(scope or ["read", "write"]), now)
-    with_database(load(config, os.environ), lambda conn: accounts.add(conn, record, digest))
+    with_database(settings_of(config), lambda conn: accounts.add(conn, record, digest))
     shown = {"id": str(record.id), "name": name, "scopes": sorted(record.scopes), "key": text}
     typer.echo(json.encode(shown).decode() if as_json else text)
 
@@ -129,7 +168,7 @@ def list_keys(
     """List API keys, without the keys."""
     from ctrip.store import accounts
 
-    found = with_database(load(config, os.environ), accounts.all_keys)
+    found = with_database(settings_of(config), accounts.all_keys)
     if as_json:
         typer.echo(json.encode(found).decode())
         return
@@ -152,24 +191,7 @@ def revoke_key(
     except ValueError:
         raise ConfigError(f"{key_id} is not the id of a key: see `ctrip keys list`") from None
     now = SystemClock().now()
-    done = with_database(
-        load(config, os.environ), lambda conn: accounts.revoke(conn, wanted, now=now)
-    )
+    done = with_database(settings_of(config), lambda conn: accounts.revoke(conn, wanted, now=now))
     if not done:
         raise ConfigError("there is no live key with this id: see `ctrip keys list`")
     typer.echo("revoked")
-
-
-def with_database(settings: Settings, work: Callable[[Conn], Awaitable[T]]) -> T:
-    """Do one thing with a connection."""
-    from ctrip.store.pool import connect, connection
-
-    async def run() -> T:
-        pool = await connect(settings.database.url, size_max=1)
-        try:
-            async with connection(pool) as conn:
-                return await work(conn)
-        finally:
-            await pool.close()
-
-    return asyncio.run(run())

@@ -59,7 +59,6 @@ async def rescan(settings: Settings, chain: str, first: int, last: int) -> Resca
             pool,
             clock,
             asyncio.Event(),  # a gateway's senders look by themselves, once a second
-            to_global=bool(settings.webhooks.url),
         )
         return await run(rescanner, pool, clock, BlockNumber(first), BlockNumber(last))
 

@@ -46,6 +46,8 @@ RULES: Final[Mapping[str, Mapping[str, Rule]]] = {
     "webhooks": {
         "url": checks.web_url,
         "secret": checks.signing_secret,
+        "secrets_key": checks.sealing_key,
+        "secrets_key_before": checks.sealing_key,
         "allow_cidrs": checks.cidrs,
     },
 }

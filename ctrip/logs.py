@@ -40,7 +40,7 @@ CHATTY: Final = ("asyncpg",)  # its pool tells of each failed try, with a traceb
 
 # The start of each is literal, which lets the search skip through large texts.
 API_KEY: Final = re.compile(r"ctrip_[A-Za-z0-9_-]{32,}")
-WEBHOOK_SECRET: Final = re.compile(r"whsec_[A-Za-z0-9+/=_-]{8,}")
+WEBHOOK_SECRET: Final = re.compile(r"wh(?:sec|sk)_[A-Za-z0-9+/=_-]{8,}")
 EXTENDED_KEY: Final = re.compile(r"xp(?:rv|ub)[A-Za-z0-9]{50,}")  # BIP-32
 USER_OF_URL: Final = re.compile(r"""://[^\s/?#"'<>]*@""")
 URL: Final = re.compile(r"""(https?://[^\s/?#"'<>]*)([/?#][^\s"'<>]*)""")

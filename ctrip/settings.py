@@ -79,7 +79,10 @@ class Webhooks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     url: str = ""
     secret: Secret = NO_SECRET  # whsec_ and base64, or any text of 16 bytes and more
+    secrets_key: Secret = NO_SECRET  # 32 random bytes and more: seals secrets of other endpoints
+    secrets_key_before: Secret = NO_SECRET  # while secrets_key is changed: the one it replaces
     timeout_seconds: Annotated[float, Meta(gt=0, le=60)] = 15.0
+    keep_days: Annotated[int, Meta(ge=7, le=3_650)] = 90  # of deliveries that ended
     allow_cidrs: tuple[str, ...] = ()  # private networks that receivers may live in
 
 

@@ -142,27 +142,135 @@ CREATE TABLE audits (                        -- the round of all addresses, comp
 
 CREATE TABLE events (
     id         text PRIMARY KEY,
-    payment_id uuid NOT NULL,
-    sequence   integer NOT NULL CHECK (sequence > 0),
+    payment_id uuid,                         -- null: news of ctrip itself
+    sequence   integer NOT NULL,
     type       text NOT NULL,
     body       bytea NOT NULL,               -- the exact bytes that are signed
     created_at timestamptz NOT NULL,
+    position   bigint,                       -- in the stream; given after the commit, in its order
+    CONSTRAINT events_sequence CHECK (sequence > 0 OR (payment_id IS NULL AND sequence = 0)),
     UNIQUE (payment_id, sequence)
 );
+CREATE UNIQUE INDEX events_position ON events (position) WHERE position IS NOT NULL;
+CREATE INDEX events_created ON events USING brin (created_at);
+CREATE INDEX events_unplaced ON events (created_at, sequence, id) WHERE position IS NULL;
 
-CREATE TABLE deliveries (
-    event_id  text NOT NULL,
-    target    text NOT NULL CHECK (target IN ('global', 'payment')), -- whose webhook URL
-    state     text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'delivered', 'dead')),
-    attempts  integer NOT NULL DEFAULT 0,
-    due_at    timestamptz NOT NULL,          -- of the next attempt, or the end of the lease
-    claim_id  uuid,                          -- of the attempt under way; fences late answers
-    outcome   text,                          -- of the last attempt
-    ended_at  timestamptz,
-    PRIMARY KEY (event_id, target),
-    CONSTRAINT deliveries_ended CHECK ((ended_at IS NOT NULL) = (state <> 'waiting'))
+CREATE TABLE endpoints (                     -- receivers
+    id              text PRIMARY KEY,
+    kind            text NOT NULL CONSTRAINT endpoints_kind CHECK (kind IN ('api', 'config', 'site')),
+    url             text NOT NULL,           -- of a site, its origin: payments name the URLs
+    description     text NOT NULL,
+    event_types     text[] NOT NULL,         -- '*', 'payment.*' or whole types
+    format          text NOT NULL CONSTRAINT endpoints_format CHECK (format IN ('standard', 'thin')),
+    headers         bytea,                   -- sealed: they may hold a password
+    concurrency_max integer NOT NULL CHECK (concurrency_max > 0),
+    rate_max        double precision CHECK (rate_max > 0), -- deliveries a second; null: any
+    enabled         boolean NOT NULL,
+    disabled_reason text,
+    revision        integer NOT NULL,        -- rises whenever the sender must read it again
+    failures        integer NOT NULL DEFAULT 0, -- since the last success
+    failing_since   timestamptz,
+    paused_until    timestamptz,             -- the breaker is open
+    created_at      timestamptz NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    CONSTRAINT endpoints_disabled CHECK (enabled = (disabled_reason IS NULL)),
+    CONSTRAINT endpoints_failing CHECK ((failures = 0) = (failing_since IS NULL))
 );
-CREATE INDEX deliveries_due ON deliveries (due_at) WHERE state = 'waiting';
+
+CREATE TABLE endpoint_secrets (
+    id          uuid PRIMARY KEY,
+    endpoint_id text NOT NULL REFERENCES endpoints ON DELETE CASCADE,
+    sealed      bytea NOT NULL,
+    created_at  timestamptz NOT NULL,
+    expires_at  timestamptz                  -- set when another takes its place
+);
+CREATE INDEX endpoint_secrets_endpoint ON endpoint_secrets (endpoint_id);
+
+-- The queue: as large as what waits. What has ended leaves it for deliveries_done.
+CREATE TABLE deliveries (
+    event_id    text NOT NULL,
+    endpoint_id text NOT NULL,
+    due_at      timestamptz NOT NULL,        -- of the next attempt, or the end of the lease
+    attempts    integer NOT NULL DEFAULT 0,
+    faults      integer NOT NULL DEFAULT 0,  -- of our own, which cost the receiver nothing
+    manual      boolean NOT NULL DEFAULT false, -- somebody asked for it again
+    claim_id    uuid,                        -- of the attempt under way; fences late answers
+    PRIMARY KEY (event_id, endpoint_id)
+) WITH (
+    autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_cost_delay = 0
+);
+CREATE INDEX deliveries_due ON deliveries (endpoint_id, due_at);
+CREATE INDEX deliveries_leased ON deliveries (endpoint_id, due_at) WHERE claim_id IS NOT NULL;
+
+CREATE TABLE deliveries_done (
+    event_id    text NOT NULL,
+    endpoint_id text NOT NULL,
+    delivered   boolean NOT NULL,
+    attempts    integer NOT NULL,
+    outcome     text NOT NULL,               -- of the last attempt, or why there is none
+    ended_at    timestamptz NOT NULL
+) PARTITION BY RANGE (ended_at);
+CREATE INDEX deliveries_done_event ON deliveries_done (event_id, endpoint_id);
+CREATE INDEX deliveries_done_endpoint ON deliveries_done (endpoint_id, ended_at);
+
+CREATE TABLE attempts (
+    event_id     text NOT NULL,
+    endpoint_id  text NOT NULL,
+    attempt      integer NOT NULL,
+    manual       boolean NOT NULL,
+    at           timestamptz NOT NULL,       -- its end
+    milliseconds integer NOT NULL,
+    outcome      text NOT NULL,              -- a status, or a kind of failure
+    address      text,                       -- that was dialled
+    answer       bytea                       -- its first bytes
+) PARTITION BY RANGE (at);
+CREATE INDEX attempts_event ON attempts (event_id, endpoint_id);
+
+-- What no month holds, because a clock is wrong or nobody made the month.
+CREATE TABLE deliveries_done_rest PARTITION OF deliveries_done DEFAULT;
+CREATE TABLE attempts_rest PARTITION OF attempts DEFAULT;
+
+CREATE TABLE replays (                       -- what is to be sent again, bit by bit
+    id          uuid PRIMARY KEY,
+    endpoint_id text NOT NULL REFERENCES endpoints ON DELETE CASCADE,
+    since       timestamptz NOT NULL,
+    until       timestamptz NOT NULL,
+    event_types text[] NOT NULL,
+    delivered   boolean NOT NULL,            -- also what was delivered
+    after       bigint NOT NULL,             -- how far it has come in the stream
+    last        bigint NOT NULL,             -- where it ends
+    queued      bigint NOT NULL DEFAULT 0,
+    created_at  timestamptz NOT NULL,
+    ended_at    timestamptz
+);
+CREATE INDEX replays_open ON replays (created_at) WHERE ended_at IS NULL;
+
+-- Makes a table's months from `day` on, and removes those that ended before `kept_from`.
+CREATE FUNCTION keep_months(parent text, day date, months integer, kept_from date) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    first date := date_trunc('month', day);
+    name  text;
+BEGIN
+    FOR n IN 0 .. months - 1 LOOP
+        name := parent || to_char(first + make_interval(months => n), '_YYYYMM');
+        IF to_regclass(name) IS NULL THEN
+            BEGIN
+                EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)', name,
+                    parent, first + make_interval(months => n), first + make_interval(months => n + 1));
+            EXCEPTION WHEN check_violation THEN -- its rows are in the rest already, and safe there
+            END;
+        END IF;
+    END LOOP;
+    FOR name IN SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = parent::regclass
+    LOOP
+        IF name ~ '_\d{6}$' AND to_date(right(name, 6), 'YYYYMM') + interval '1 month' <= kept_from THEN
+            EXECUTE format('DROP TABLE %I', name);
+        END IF;
+    END LOOP;
+END
+$$;
 
 CREATE TABLE api_keys (
     id         uuid PRIMARY KEY,

@@ -80,7 +80,7 @@ class Overtaken(Rescanner):
 async def test_the_command_goes_on_behind_a_gateway_that_was_faster(world: World) -> None:
     await with_hidden_money(world)
     await world.mine(200)
-    slow = Overtaken(world.served, world.chain, world.pool, world.clock, world.news, to_global=True)
+    slow = Overtaken(world.served, world.chain, world.pool, world.clock, world.news)
     done = await cli_rescan.run(slow, world.pool, world.clock, BlockNumber(1), BlockNumber(260))
     assert (done.blocks_read, done.blocks_left, done.transfers_found) == (260, 0, 2)
 
@@ -112,7 +112,7 @@ async def test_the_command_reads_a_real_chain(database: str, pool: Pool) -> None
         )
         client, clock = RpcChain(ANVIL, [url], SystemClock()), SystemClock()
         health = Health(clock, [ANVIL])
-        watcher = Watcher(ANVIL, client, pool, clock, health, asyncio.Event(), to_global=True)
+        watcher = Watcher(ANVIL, client, pool, clock, health, asyncio.Event())
         await anvil.mine(300)
         await watcher.run_once()
         with logging_left_as_found():

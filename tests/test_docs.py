@@ -13,13 +13,16 @@ from tests.support.make_docs import (
     CHAINS_PAGE,
     END,
     PAGE,
+    WEBHOOKS_PAGE,
     WORDS,
     edges,
     renew,
+    renew_catalogue,
     renew_faults,
 )
 from tests.support.rpc_faults import FAULTS
 
+OF_PAYMENTS: Final = [kind for kind in EventType if kind.startswith("payment.")]
 TEXT: Final = PAGE.read_text("utf-8")
 
 
@@ -56,7 +59,7 @@ def test_every_edge_is_drawn() -> None:
 
 @pytest.mark.parametrize(
     ("title", "words"),
-    [("Status", list(Status)), ("Flags", list(Flag)), ("Events", list(EventType))],
+    [("Status", list(Status)), ("Flags", list(Flag)), ("Events", OF_PAYMENTS)],
 )
 def test_every_word_of_the_contract_has_its_row(title: str, words: list[str]) -> None:
     assert rows(title) == words
@@ -75,3 +78,16 @@ def test_a_stale_fault_is_noticed_and_mended() -> None:
     stale = page.replace("| stall |", "| stalls |")
     assert stale != page
     assert renew_faults(stale) == page
+
+
+def test_the_catalogue_of_events_is_fresh() -> None:
+    page = WEBHOOKS_PAGE.read_text("utf-8")
+    assert renew_catalogue(page) == page, "run: make docs"
+    assert re.findall(r"^### `(.+)`$", page, flags=re.MULTILINE) == list(EventType)
+
+
+def test_a_stale_catalogue_is_noticed_and_mended() -> None:
+    page = WEBHOOKS_PAGE.read_text("utf-8")
+    stale = page.replace("evt_8f742d69906c17b015263b22136c4247", "evt_0")
+    assert stale != page
+    assert renew_catalogue(stale) == page

@@ -5,22 +5,29 @@ would answer with an empty list, and money would be missed. Where the chain logs
 native coin the transactions are of no interest, and only headers are asked for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from msgspec.structs import replace
-
 from ctrip.chain import decode, transfers
 from ctrip.chain.blooms import Blooms
-from ctrip.chain.decode import AnyHeader, Contradiction, NotYet, WireBlock, WireHeader, WireLog
+from ctrip.chain.client import Ours
+from ctrip.chain.decode import (
+    AnyHeader,
+    Contradiction,
+    NotYet,
+    WireBlock,
+    WireHeader,
+    WireLog,
+    WireTransaction,
+)
 from ctrip.chain.endpoint import Provider
 from ctrip.chain.faults import Cure, cure_of_refusal
 from ctrip.chain.lanes import cut, few_at_once
 from ctrip.chain.transfers import Placed, Sought
 from ctrip.chain.wire import Call, Reply
 from ctrip.core.blocks import Block, Header
-from ctrip.core.ids import BlockNumber
+from ctrip.core.ids import BlockNumber, RawAddress
 
 # Full blocks are large: at 2 MB each, ten stay below the 25 MB that geth answers at once.
 BLOCKS_PER_BATCH_MAX: Final = 10
@@ -31,11 +38,13 @@ GONE: Final = "the node lost a block while its logs were read"
 
 
 class Whole(NamedTuple):
-    """A block as it was sent, and what it is."""
+    """A block as it was sent."""
 
-    block: Block
+    header: Header
     bloom: str
-    hashes: Sequence[str] | None  # of its transactions, in order; None: they were not asked for
+    transactions: Sequence[WireTransaction] | None  # in order; None: they were not asked for
+    paying: Sequence[WireTransaction] = ()  # of them
+    logs: Sequence[Placed] = ()
 
 
 async def headers(
@@ -64,11 +73,12 @@ async def read(
     numbers: Sequence[BlockNumber],
     asked: Sought,
     blooms: Blooms,
+    ours: Ours | None = None,
 ) -> list[Block]:
-    """Return these blocks, all of them, each with its logs."""
+    """Return these blocks, all of them, each with what it offers to our addresses."""
     size = HEADERS_PER_BATCH_MAX if asked.coin else BLOCKS_PER_BATCH_MAX
     pieces = await few_at_once(
-        lambda piece: _piece(provider, piece, asked, blooms), cut(numbers, size)
+        lambda piece: _piece(provider, piece, asked, blooms, ours), cut(numbers, size)
     )
     read = [block for piece in pieces for block in piece]
     check_chained([block.header for block in read], numbers)
@@ -76,27 +86,59 @@ async def read(
 
 
 async def _piece(
-    provider: Provider, numbers: Sequence[BlockNumber], asked: Sought, blooms: Blooms
+    provider: Provider,
+    numbers: Sequence[BlockNumber],
+    asked: Sought,
+    blooms: Blooms,
+    ours: Ours | None,
 ) -> list[Block]:
-    """Return as many blocks as go into one batch."""
+    """Return as many blocks as go into one batch.
+
+    Most of what was sent is dropped before the next batch is read: money between strangers.
+    """
     if asked.coin:
         wholes = await _headers_only(provider, numbers)
     else:
         wholes = await _full(provider, numbers)
-    check_chained([whole.block.header for whole in wholes], numbers)
-    if not asked.contracts:
-        return [whole.block for whole in wholes]
-    return await _with_logs(provider, wholes, asked, blooms)
+    check_chained([whole.header for whole in wholes], numbers)
+    if asked.contracts:
+        wholes = await _with_logs(provider, wholes, asked, blooms)
+    if ours is None:
+        return [built(whole, asked) for whole in wholes]
+    whose = await ours(offered(wholes))
+    return [built(whole, asked, whose) for whole in wholes]
 
 
 async def _full(provider: Provider, numbers: Sequence[BlockNumber]) -> list[Whole]:
-    calls = [Call(BY_NUMBER, (hex(number), True)) for number in numbers]
     wholes = []
-    for reply in await provider.ask(calls, decode.BLOCKS, calls_max=len(calls)):
-        wire: WireBlock = present(provider, reply)
-        hashes = [tx.hash for tx in wire.transactions]
-        wholes.append(Whole(decode.block(wire), wire.logs_bloom, hashes))
+    for wire in await _wires(provider, numbers):
+        paying = decode.paying(wire.transactions)
+        header = decode.header(wire)
+        wholes.append(Whole(header, wire.logs_bloom, wire.transactions, paying))
     return wholes
+
+
+async def _wires(provider: Provider, numbers: Sequence[BlockNumber]) -> list[WireBlock]:
+    """Return blocks with their transactions; the newest may have come with the head."""
+    at_hand = tip_at_hand(provider, numbers[-1])
+    calls = [Call(BY_NUMBER, (hex(number), True)) for number in numbers]
+    if at_hand:
+        calls.pop()
+    replies = await provider.ask(calls, decode.BLOCKS, calls_max=max(1, len(calls)))
+    wires = [present(provider, reply) for reply in replies]
+    return [*wires, at_hand] if at_hand else wires
+
+
+def tip_at_hand(provider: Provider, number: BlockNumber) -> WireBlock | None:
+    """Return the endpoint's newest block, if it is asked for and came whole; but only once.
+
+    Whoever asks again has found that it does not fit.
+    """
+    if provider.head is None or number != provider.head.number:
+        return None
+    provider.is_read_whole = True
+    at_hand, provider.tip = provider.tip, None
+    return at_hand
 
 
 async def _headers_only(provider: Provider, numbers: Sequence[BlockNumber]) -> list[Whole]:
@@ -104,24 +146,39 @@ async def _headers_only(provider: Provider, numbers: Sequence[BlockNumber]) -> l
     wires: list[WireHeader] = [
         present(provider, reply) for reply in await provider.ask(calls, decode.HEADERS)
     ]
-    return [Whole(Block(header=decode.header(wire)), wire.logs_bloom, None) for wire in wires]
+    return [Whole(decode.header(wire), wire.logs_bloom, None) for wire in wires]
 
 
 async def _with_logs(
     provider: Provider, wholes: Sequence[Whole], asked: Sought, blooms: Blooms
-) -> list[Block]:
-    logs = await _logs_of(provider, [whole.block.header for whole in wholes], asked)
-    blocks = []
+) -> list[Whole]:
+    logs = await _logs_of(provider, [whole.header for whole in wholes], asked)
+    with_logs = []
     for whole in wholes:
-        header = whole.block.header
+        header = whole.header
         found = transfers.placed(logs[header.number], header.number, header.number)
-        check_place(found, header, whole.hashes)
+        check_place(found, header, whole.transactions)
         if not found:
             await blooms.check_empty(provider, header, whole.bloom, asked)
-        got = transfers.read(found, asked)
-        moves = tuple(placed.move for placed in got.moves)
-        blocks.append(replace(whole.block, logs=tuple(got.logs), moves=moves))
-    return blocks
+        with_logs.append(whole._replace(logs=found))
+    return with_logs
+
+
+def offered(wholes: Sequence[Whole]) -> set[RawAddress]:
+    """Return every address that blocks offer money to."""
+    found = {tx.to for whole in wholes for tx in whole.paying if tx.to is not None}
+    return found.union(*(transfers.offered(whole.logs) for whole in wholes))
+
+
+def built(whole: Whole, asked: Sought, ours: Container[RawAddress] | None = None) -> Block:
+    """Return a block with what it offers to our addresses, or to everybody."""
+    got = transfers.read(whole.logs, asked, ours)
+    return Block(
+        header=whole.header,
+        calls=decode.native_calls(whole.paying, ours),
+        logs=tuple(got.logs),
+        moves=tuple(placed.move for placed in got.moves),
+    )
 
 
 async def _logs_of(
@@ -175,12 +232,16 @@ def check_chained(headers: Sequence[Header], numbers: Sequence[BlockNumber]) -> 
             raise Contradiction("a block is not the child of the one below it")
 
 
-def check_place(found: Sequence[Placed], header: Header, hashes: Sequence[str] | None) -> None:
+def check_place(
+    found: Sequence[Placed], header: Header, transactions: Sequence[WireTransaction] | None
+) -> None:
     """Check that logs are of this block, and of its transactions."""
+    block_hash, count = header.hash, len(transactions or ())
     for one in found:
-        if one.log.block_hash != header.hash:
+        log, position = one.log, one.position
+        if log.block_hash != block_hash:
             raise Contradiction("a log is of another block than the one asked for")
-        if hashes is None:
+        if transactions is None:
             continue
-        if one.position >= len(hashes) or hashes[one.position].lower() != one.log.transaction_hash:
+        if position >= count or transactions[position].hash.lower() != log.transaction_hash:
             raise Contradiction("a log is of another transaction than its position says")

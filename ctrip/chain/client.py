@@ -4,8 +4,8 @@ Two things are a ChainClient: chain/rpc.py, which asks real nodes, and the tests
 FakeChain. Both pass the same conformance tests. All methods are safe to repeat.
 """
 
-from collections.abc import Collection, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -13,6 +13,9 @@ from ctrip.core.blocks import Block, Head, Header, Holding, NativeMove, Opinion,
 from ctrip.core.errors import OutageError
 from ctrip.core.ids import Amount, BlockNumber, RawAddress, TxHash
 from ctrip.core.payment import Transfer
+
+# Which of these addresses are ours?
+Ours: TypeAlias = Callable[[Collection[RawAddress]], Awaitable[Collection[RawAddress]]]
 
 
 class ChainOutage(OutageError):
@@ -58,9 +61,18 @@ class ChainClient(Protocol):
         ...
 
     async def blocks(
-        self, first: BlockNumber, last: BlockNumber, *, tokens: Collection[RawAddress]
+        self,
+        first: BlockNumber,
+        last: BlockNumber,
+        *,
+        tokens: Collection[RawAddress],
+        ours: Ours | None = None,
     ) -> list[Block]:
         """Return all blocks first..last, each with its logs of `tokens`, read by its hash.
+
+        `ours` is asked about the addresses in blocks once they are read, and what goes to
+        others is left out. It may be asked several times, and about blocks that turn out to
+        be of no use.
 
         Where the chain shows native moves as logs, these are the blocks' `moves` and `calls`
         is empty.

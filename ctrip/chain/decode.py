@@ -1,8 +1,9 @@
 """From a node's JSON to the core's blocks: only the fields that ctrip reads, strictly.
 
 msgspec fills the Wire structs and skips every other field of a block, which is most of
-it. Hex is turned into values afterwards, and only where money may be: a transaction
-without value is dropped before its hash is looked at. The logs are in transfers.py.
+it. Hex is turned into values afterwards, and only where it may be our money: of a
+transaction to a stranger no more than the recipient is looked at. The logs are in
+transfers.py.
 
 Two faults have a name here. Garbled: the answer cannot be read at all. Contradiction: it
 can be read and cannot be true; NotYet is one that may become true. failover.py asks
@@ -10,14 +11,15 @@ another endpoint, and turns what remains into the two errors of a ChainClient.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from datetime import UTC, datetime
 from typing import Final, TypeVar, cast
 
-from msgspec import Struct, convert, field, to_builtins
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ctrip.chain.wire import replies
-from ctrip.core.blocks import Block, Header, NativeCall, Receipt
+from ctrip.core.blocks import Header, NativeCall, Receipt
 from ctrip.core.ids import Amount, BlockHash, BlockNumber, RawAddress, TxHash
 
 # keccak-256 of "Transfer(address,address,uint256)" (EIP-20)
@@ -57,7 +59,7 @@ class WireBlock(WireHeader, frozen=True, rename="camel", kw_only=True):
     transactions: list[WireTransaction]
 
 
-class WireLog(Struct, frozen=True, rename="camel"):
+class WireLog(Struct, frozen=True, rename="camel", gc=False):
     """A log of a mined transaction."""
 
     address: RawAddress
@@ -125,33 +127,37 @@ def header(wire: WireHeader) -> Header:
     )
 
 
-def block(wire: WireBlock) -> Block:
-    """Return a block with its native calls; its logs are read by its hash."""
-    return Block(header=header(wire), calls=native_calls(wire.transactions))
+def paying(transactions: Sequence[WireTransaction]) -> list[WireTransaction]:
+    """Return the transactions that offer native coin to somebody, whose addresses can be read.
 
-
-def native_calls(transactions: list[WireTransaction]) -> tuple[NativeCall, ...]:
-    """Return the transactions that offer native coin to somebody.
-
-    There are hundreds in a block, most of them to strangers, so they are looked at all
-    at once: each has the right size, and all their characters are hex.
+    There are hundreds in a block, most of them to strangers, so they are looked at all at
+    once, and of each only what tells whether it is of interest.
     """
     paying = [tx for tx in transactions if tx.value != "0x0" and tx.to is not None]
-    if not is_hex("".join([f"{tx.hash}{tx.sender}{tx.to}{tx.value}" for tx in paying])):
-        paying = [convert(lowered(to_builtins(tx)), WireTransaction) for tx in paying]
-    calls = []
-    for tx in paying:
-        to = tx.to
-        if (
-            to is None
-            or len(to) != ADDRESS_SIZE
-            or len(tx.sender) != ADDRESS_SIZE
-            or len(tx.hash) != HASH_SIZE
-        ):
-            raise Garbled("a hash or an address has the wrong shape")
-        if amount := number(tx.value):
-            calls.append(NativeCall(tx_hash=tx.hash, sender=tx.sender, recipient=to, amount=amount))
-    return tuple(calls)
+    recipients = [tx.to or "" for tx in paying]
+    if not is_hex("".join(recipients)):
+        paying = [replace(tx, to=matching(ADDRESS, tx.to or "")) for tx in paying]
+    elif {len(recipient) for recipient in recipients} - {ADDRESS_SIZE}:
+        raise Garbled("an address has the wrong shape")
+    return paying
+
+
+def native_calls(
+    paying: Sequence[WireTransaction], ours: Container[RawAddress] | None = None
+) -> tuple[NativeCall, ...]:
+    """Return what transactions offer, or only what they offer to our addresses."""
+    calls = [native_call(tx) for tx in paying if ours is None or tx.to in ours]
+    return tuple(call for call in calls if call.amount)
+
+
+def native_call(tx: WireTransaction) -> NativeCall:
+    """Return what a transaction offers to whom."""
+    return NativeCall(
+        tx_hash=TxHash(matching(WORD, tx.hash)),
+        sender=RawAddress(matching(ADDRESS, tx.sender)),
+        recipient=RawAddress(matching(ADDRESS, tx.to or "")),
+        amount=Amount(quantity(tx.value)),
+    )
 
 
 def receipt(wire: WireReceipt) -> Receipt:

@@ -23,10 +23,11 @@ from ctrip.chain.client import ChainOutage, InconsistentChain
 from ctrip.chain.endpoint import Provider
 from ctrip.chain.failover import Failover
 from ctrip.chain.lanes import all_of
-from ctrip.chain.tips import Tips, header_at, tips_of
+from ctrip.chain.tips import Polls, Tips, header_at, tips_of
 from ctrip.clock import Clock
 from ctrip.core.blocks import Head, Header
 from ctrip.core.chains import Chain
+from ctrip.core.finality import Tag
 from ctrip.core.ids import BlockHash, BlockNumber
 
 LOOK_POLLS: Final = 10
@@ -50,6 +51,7 @@ class Heads:
         self._served: Header | None = None
         self._finalized = self._safe = BlockNumber(0)
         self._final_lag = 0  # blocks from the newest one down to the tag, when that was last seen
+        self._asking = Polls(chain)
         self._polls = 0  # since the last look
         self._looked_at = 0.0
         self._heights: dict[Provider, BlockNumber] = {}  # at the last look
@@ -69,6 +71,7 @@ class Heads:
             self._endpoints.is_doubted = False
             self._served = None
             self._looked_from = None
+        self._asking.begin(self._now())
         tips = await self._endpoints.ask(self._tips)
         if self._is_look_due(tips):
             tips = await self._look(tips)
@@ -80,10 +83,19 @@ class Heads:
         return self._serve(tips, latest)
 
     async def _tips(self, provider: Provider) -> Tips:
-        """Ask one endpoint, and refuse what is too far back to be of this chain."""
-        said = await tips_of(provider, self._chain)
+        """Ask the endpoint that is read from."""
+        return self._on_this_chain(await self._asking.tips(provider))
+
+    async def _tip(self, provider: Provider) -> Tips:
+        """Ask an endpoint for its newest block only."""
+        return self._on_this_chain(await tips_of(provider, self._chain, tags=()))
+
+    def _on_this_chain(self, said: Tips) -> Tips:
+        """Refuse what is too far back to be of this chain."""
         if (far := self.served - said.latest.number) > OTHER_CHAIN_BLOCKS:
-            raise provider.is_elsewhere(f"its head is {far} blocks back: it is on another chain")
+            raise said.provider.is_elsewhere(
+                f"its head is {far} blocks back: it is on another chain"
+            )
         return said
 
     # A look at all of them
@@ -138,7 +150,7 @@ class Heads:
         if provider.is_out():
             return None
         try:
-            return await self._endpoints.ask_only(provider, self._tips)
+            return await self._endpoints.ask_only(provider, self._tip)
         except (ChainOutage, InconsistentChain):
             return None
 
@@ -222,13 +234,20 @@ class Heads:
         self._served = latest
         if tips.finalized is not None:
             self._final_lag = tips.latest.number - tips.finalized
-        # Where the tag was known, what stands in for it must not run ahead of it.
-        depth = latest.number - max(self._chain.finality_depth, self._final_lag)
-        final = min(depth if tips.finalized is None else tips.finalized, latest.number)
-        self._finalized = BlockNumber(max(self._finalized, final))
+        self._finalized = BlockNumber(max(self._finalized, self._final(tips, latest)))
         safe = self._finalized if tips.safe is None else min(tips.safe, latest.number)
         self._safe = BlockNumber(max(self._safe, self._finalized, safe))
         return Head(latest=latest, finalized=self._finalized, safe=self._safe)
+
+    def _final(self, tips: Tips, latest: Header) -> int:
+        """Return what is final by a tag, by the depth that stands in, or as far as was known."""
+        if tips.finalized is not None:
+            return min(tips.finalized, latest.number)
+        if not tips.provider.lacks(Tag.FINALIZED):
+            return self._finalized  # it was not asked for just now
+        # Where the tag was known, what stands in for it must not run ahead of it.
+        depth = latest.number - max(self._chain.finality_depth, self._final_lag)
+        return min(depth, latest.number)
 
 
 def majority(heights: Sequence[BlockNumber]) -> BlockNumber:

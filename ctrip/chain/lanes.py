@@ -36,7 +36,7 @@ async def few_at_once(
                 faults.append(fault)
                 raise
 
-    await asyncio.gather(*(lane() for _ in range(LANES)), return_exceptions=True)
+    await asyncio.gather(*(lane() for _ in range(min(LANES, len(pieces)))), return_exceptions=True)
     if faults:
         raise faults[0]
     return [answers[place] for place in range(len(pieces))]

@@ -10,7 +10,7 @@ from typing import Final
 
 from ctrip.chain import blocks, coins, opinions, receipts, spans, transfers
 from ctrip.chain.blooms import Blooms
-from ctrip.chain.client import ChainOutage, EndpointState, InconsistentChain
+from ctrip.chain.client import ChainOutage, EndpointState, InconsistentChain, Ours
 from ctrip.chain.endpoint import LOGS, TRACES, Provider
 from ctrip.chain.failover import Failover, Unable, id_of
 from ctrip.chain.heads import Heads
@@ -72,14 +72,19 @@ class RpcChain:
         return await self._endpoints.ask(ask) if numbers else []
 
     async def blocks(
-        self, first: BlockNumber, last: BlockNumber, *, tokens: Collection[RawAddress]
+        self,
+        first: BlockNumber,
+        last: BlockNumber,
+        *,
+        tokens: Collection[RawAddress],
+        ours: Ours | None = None,
     ) -> list[Block]:
         """Return the blocks first..last, all of them, each with its logs of `tokens`."""
         numbers = [BlockNumber(number) for number in range(first, last + 1)]
         asked = self._sought(tokens)
 
         async def ask(provider: Provider) -> list[Block]:
-            return await blocks.read(provider, numbers, asked, self._blooms)
+            return await blocks.read(provider, numbers, asked, self._blooms, ours)
 
         if not numbers:
             return []

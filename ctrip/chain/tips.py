@@ -2,13 +2,23 @@
 
 Nodes say in many ways that they know no such tag. It is said aloud once, the chain's
 depth stands in, and the tag is asked for again after a while.
+
+No more is asked for than may be new. What is final moves with each block on some chains and
+by leaps on others, as by Ethereum's epochs of 32 blocks: while it does not move, the tags are
+asked for more and more seldom, and with every block again once it did. Where payments are
+confirmed by a tag it is asked for each time.
+
+Who lets about a block time pass between two questions comes for a new block: where the last
+one was read whole, with its transactions, so is this one, in the same call. It is kept with
+the endpoint for whoever reads blocks next.
 """
 
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple, TypeVar
 
 from ctrip import logs
 from ctrip.chain import decode
-from ctrip.chain.decode import Garbled, NotYet, WireHeader
+from ctrip.chain.decode import Garbled, NotYet, WireBlock, WireHeader
 from ctrip.chain.endpoint import Provider
 from ctrip.chain.faults import Cure, cure_of_refusal, lacks_the_tag
 from ctrip.chain.wire import Call, Reply
@@ -18,6 +28,12 @@ from ctrip.core.finality import Tag, Terms
 from ctrip.core.ids import BlockNumber
 
 BY_NUMBER: Final = "eth_getBlockByNumber"
+# From one question for the tags to the next, by how often they had not moved.
+TAG_BLOCKS: Final = (1, 1, 2, 4, 8)
+A_BLOCK_LATER: Final = 0.75  # block times between the questions of one that comes for a new block
+LONG_AGO: Final = float("-inf")
+
+AnyBlock = TypeVar("AnyBlock", WireHeader, WireBlock)
 
 log = logs.get("ctrip.chain")
 
@@ -27,26 +43,111 @@ class Tips(NamedTuple):
 
     provider: Provider
     latest: Header
-    finalized: BlockNumber | None  # None: it knows no such tag
-    safe: BlockNumber | None
+    finalized: BlockNumber | None = None  # None: not asked for, or it knows no such tag
+    safe: BlockNumber | None = None
 
 
-async def tips_of(provider: Provider, chain: Chain) -> Tips:
-    """Ask for the newest block and the tags, in one batch."""
-    tags = [tag for tag in tags_of(chain) if not provider.lacks(tag)]
-    calls = [Call(BY_NUMBER, (name, False)) for name in ("latest", *tags)]
-    newest, *named = await provider.ask(calls, decode.HEADERS)
-    if (latest := header_of(provider, newest)) is None:
-        raise provider.outage("the node has no latest block")
-    provider.head = latest
+class Polls:
+    """The questions for one chain's tip, one after the other."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+        self._tags = tags_of(chain)
+        self._tags_matter = bool(confirming_tags(chain))
+        self._at = LONG_AGO
+        self._is_block_due = False  # about a block time has passed since the last question
+        self._was_early = False  # it had then, and there was no new block yet
+        self._tagged_at = LONG_AGO
+        self._tagged: tuple[BlockNumber | None, BlockNumber | None] | None = None
+        self._tagged_number = BlockNumber(0)  # the newest block then
+        self._unmoved = 0  # questions for the tags to which the answer was the same
+
+    def begin(self, now: float) -> None:
+        """Begin a question, which may go to several endpoints."""
+        self._is_block_due = now - self._at >= A_BLOCK_LATER * self._chain.block_seconds
+        self._at = now
+
+    async def tips(self, provider: Provider) -> Tips:
+        """Ask one endpoint."""
+        blocks = TAG_BLOCKS[min(self._unmoved, len(TAG_BLOCKS) - 1)]
+        passed = abs(self._at - self._tagged_at)
+        is_time = self._tags_matter or passed >= (blocks - 1) * self._chain.block_seconds
+        if has_whole := provider.is_read_whole and (self._is_block_due or self._was_early):
+            said = await self._whole(provider)
+        else:
+            said = await tips_of(provider, self._chain, tags=self._tags if is_time else ())
+        if has_whole or not is_time:  # they were not asked for
+            is_time = self._tags_matter or said.latest.number - self._tagged_number >= blocks
+            if is_time:
+                said = await tagged_tips_of(said, self._chain, self._tags)
+        if is_time:
+            self._learn(said)
+        return said
+
+    def _learn(self, said: Tips) -> None:
+        """Remember what the tags stand for, and whether they moved while the head did."""
+        tags = (said.finalized, said.safe)
+        if tags != self._tagged:
+            self._unmoved = 0
+        elif said.latest.number > self._tagged_number:
+            self._unmoved += 1
+        self._tagged_at, self._tagged_number, self._tagged = self._at, said.latest.number, tags
+
+    async def _whole(self, provider: Provider) -> Tips:
+        """Ask for the newest block with its transactions; once more, if it has not come yet."""
+        before, is_first = provider.head, not self._was_early
+        said = await whole_tip_of(provider)
+        self._was_early = provider.is_read_whole = said.latest == before and is_first
+        return said
+
+
+async def tips_of(provider: Provider, chain: Chain, *, tags: Sequence[Tag]) -> Tips:
+    """Ask for the newest block and some tags, in one batch."""
+    asked = [tag for tag in tags if not provider.lacks(tag)]
+    newest, *named = await provider.ask(
+        [Call(BY_NUMBER, (name, False)) for name in ("latest", *asked)], decode.HEADERS
+    )
+    latest = latest_of(provider, newest)
+    provider.head, provider.tip = latest, None
+    return with_tags(Tips(provider, latest), chain, asked, named)
+
+
+async def whole_tip_of(provider: Provider) -> Tips:
+    """Ask for the newest block with its transactions."""
+    provider.is_read_whole = False  # until it is; and if it cannot be had, not so again
+    [reply] = await provider.ask([Call(BY_NUMBER, ("latest", True))], decode.BLOCKS)
+    provider.head, provider.tip = latest_of(provider, reply), reply.result
+    return Tips(provider, provider.head)
+
+
+async def tagged_tips_of(tips: Tips, chain: Chain, tags: Sequence[Tag]) -> Tips:
+    """Ask for some tags beside a newest block that is known."""
+    asked = [tag for tag in tags if not tips.provider.lacks(tag)]
+    calls = [Call(BY_NUMBER, (tag, False)) for tag in asked]
+    named = await tips.provider.ask(calls, decode.HEADERS)
+    return with_tags(tips, chain, asked, named)
+
+
+def with_tags(
+    tips: Tips, chain: Chain, asked: Sequence[Tag], named: Sequence[Reply[WireHeader]]
+) -> Tips:
+    """Return the blocks that the tags stand for beside the newest one."""
+    provider = tips.provider
     found: dict[str, BlockNumber] = {}
-    for tag, reply in zip(tags, named, strict=True):
+    for tag, reply in zip(asked, named, strict=True):
         if (block := tagged(provider, reply)) is None:
             log.warning("tag unknown", chain=chain.name, endpoint=provider.label, tag=str(tag))
             provider.lack(tag)
         else:
             found[tag] = block.number
-    return Tips(provider, latest, found.get(Tag.FINALIZED), found.get(Tag.SAFE))
+    return tips._replace(finalized=found.get(Tag.FINALIZED), safe=found.get(Tag.SAFE))
+
+
+def latest_of(provider: Provider, reply: Reply[AnyBlock]) -> Header:
+    """Return the newest block; a node has one."""
+    if (latest := header_of(provider, reply)) is None:
+        raise provider.outage("the node has no latest block")
+    return latest
 
 
 async def header_at(provider: Provider, height: BlockNumber) -> Header:
@@ -60,7 +161,7 @@ async def header_at(provider: Provider, height: BlockNumber) -> Header:
     return header
 
 
-def header_of(provider: Provider, reply: Reply[WireHeader]) -> Header | None:
+def header_of(provider: Provider, reply: Reply[AnyBlock]) -> Header | None:
     """Return a header, or None if the node says that it has no such block."""
     if reply.error and cure_of_refusal(reply.error) is not Cure.WAIT:
         raise provider.refused(BY_NUMBER, reply.error)
@@ -76,7 +177,12 @@ def tagged(provider: Provider, reply: Reply[WireHeader]) -> Header | None:
 
 def tags_of(chain: Chain) -> list[Tag]:
     """Return the tags to ask for; `safe` only where something is confirmed by it."""
+    is_used = Tag.SAFE in confirming_tags(chain)
+    return [Tag.FINALIZED, Tag.SAFE] if is_used else [Tag.FINALIZED]
+
+
+def confirming_tags(chain: Chain) -> set[Tag]:
+    """Return the tags by which payments are confirmed; the others only settle them."""
     terms: list[Terms] = [chain.coin_terms, *(token.terms for token in chain.tokens)]
     depths = [chain.confirmations, *(tier.depth for each in terms for tier in each.tiers)]
-    is_used = any(depth.tag is Tag.SAFE for depth in depths)
-    return [Tag.FINALIZED, Tag.SAFE] if is_used else [Tag.FINALIZED]
+    return {depth.tag for depth in depths if depth.tag is not None}

@@ -9,10 +9,10 @@ cannot be true is a Contradiction as a whole; a log that only resembles a transf
 moves nothing, is left out.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from msgspec import Struct, convert, to_builtins
 from msgspec.structs import replace
@@ -142,24 +142,32 @@ def check_neighbours(below: Placed, above: Placed) -> None:
         raise Contradiction("a log is of another transaction than its position says")
 
 
-def read(found: Sequence[Placed], asked: Sought) -> Read:
-    """Return the transfers among logs."""
+def offered(found: Sequence[Placed]) -> set[RawAddress]:
+    """Return every address that logs may move something to: it is always the last topic."""
+    recipients = {"0x" + one.log.topics[-1][-40:] for one in found if one.log.topics}
+    return cast("set[RawAddress]", recipients)
+
+
+def read(found: Sequence[Placed], asked: Sought, ours: Container[RawAddress] | None = None) -> Read:
+    """Return the transfers among logs, or only those to our addresses."""
     logs, moves = [], []
     tokens, coin = asked.tokens, asked.coin
     for one in found:
-        contract = one.log.address
-        topic = one.log.topics[0] if one.log.topics else ""
-        if coin and contract == coin.contract:
+        contract, topics = one.log.address, one.log.topics
+        topic = topics[0] if topics else ""
+        is_coin = coin is not None and contract == coin.contract
+        if not is_coin:
+            if contract not in tokens:
+                raise Contradiction("a log is of another contract than those asked for")
+            if topic != TRANSFER and not (coin and topic == coin.topic):
+                raise Contradiction("a log has another topic than the one asked for")
+        if ours is not None and (not topics or "0x" + topics[-1][-40:] not in ours):
+            continue
+        if coin and is_coin:
             if topic == coin.topic and (move := native_move(one, coin)):
                 moves.append(move)
-            continue
-        if contract not in tokens:
-            raise Contradiction("a log is of another contract than those asked for")
-        if topic == TRANSFER:
-            if transfer := token_log(one):
-                logs.append(transfer)
-        elif not coin or topic != coin.topic:
-            raise Contradiction("a log has another topic than the one asked for")
+        elif topic == TRANSFER and (transfer := token_log(one)):
+            logs.append(transfer)
     return Read(logs, list(ranked(moves)))
 
 

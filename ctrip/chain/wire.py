@@ -234,7 +234,11 @@ class Endpoint:
     def _open(self) -> aiohttp.ClientSession:
         """Return the session, made here because it belongs to the loop that is running."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(trust_env=False, read_bufsize=BUFFER_BYTES)
+            # The system's resolver: an endpoint may have a name that only this machine knows.
+            connector = aiohttp.TCPConnector(resolver=aiohttp.ThreadedResolver())
+            self._session = aiohttp.ClientSession(
+                connector=connector, trust_env=False, read_bufsize=BUFFER_BYTES
+            )
         return self._session
 
 

@@ -26,6 +26,8 @@ class EventType(StrEnum):
     REORGED = "payment.reorged"
     CANCELLED = "payment.cancelled"
     UNEXPECTED_TRANSFER = "payment.unexpected_transfer"
+    TEST = "webhook.test"
+    ENDPOINT_DISABLED = "webhook.endpoint_disabled"
 
 
 # A payment comes back to pending only when a reorg took its money.

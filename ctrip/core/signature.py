@@ -8,7 +8,9 @@ the one it was written for.
 bytes, as the specification says. Any other secret is plain text T and its key is
 UTF-8(T); the reference libraries decode whatever they are given, so a receiver hands
 them base64(UTF-8(T)). A base64 secret without the prefix is plain text as well.
-While a secret is rotated there is one entry for each live secret.
+While a secret is rotated there is one entry for each live secret. An endpoint may also
+have ed25519 keys: their entries are `v1a`, over the same bytes, and they are made in
+webhooks/signing.py, because they need a library.
 
 `X-Webhook-Signature` is the hex HMAC-SHA256 of the body alone. Its key is the UTF-8 of
 the secret exactly as it was configured, a `whsec_` included, so that a receiver needs
@@ -24,12 +26,14 @@ same over retries; the timestamp is that of this attempt. Verifiers allow five m
 import hmac
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Final
 
 from ctrip.core.errors import InvariantError
 
 PREFIX: Final = "whsec_"
+# Keys of ed25519. They sign in webhooks/signing.py, and as the text of an HMAC secret they
+# would be a private key that a receiver has to be told.
+ED25519_PREFIXES: Final = ("whsk_", "whpk_")
 KEY_SIZE_MIN: Final = 16  # bytes; a shorter key can be searched for with one captured request
 # The number is that of this contract, not of a release, so receivers may filter by it.
 USER_AGENT: Final = "ctrip/1"
@@ -43,31 +47,58 @@ def headers(event_id: str, timestamp: int, body: bytes, secrets: Sequence[str]) 
     """Return the headers of one attempt; `timestamp` is Unix seconds, `secrets` newest first."""
     if not secrets:
         raise UnusableSecret("a webhook needs a secret to be signed with")
-    signed = f"{event_id}.{timestamp}.".encode() + body
-    return {
+    content = content_of(event_id, timestamp, body)
+    entries = [hmac_entry(key_of(secret), content) for secret in secrets]
+    return assemble(event_id, timestamp, entries, hex_of(secrets[0].encode(), body))
+
+
+def content_of(event_id: str, timestamp: int, body: bytes) -> bytes:
+    """Return the bytes that every entry of webhook-signature signs."""
+    return f"{event_id}.{timestamp}.".encode() + body
+
+
+def hmac_entry(key: bytes, content: bytes) -> str:
+    """Return the entry of webhook-signature for one HMAC key."""
+    return "v1," + b64encode(hmac.digest(key, content, "sha256")).decode()
+
+
+def hex_of(secret: bytes, body: bytes) -> str:
+    """Return X-Webhook-Signature; `secret` is the text as it was configured, in UTF-8."""
+    return hmac.digest(secret, body, "sha256").hex()
+
+
+def assemble(
+    event_id: str, timestamp: int, entries: Sequence[str], body_hex: str | None
+) -> dict[str, str]:
+    """Return the headers that carry these signatures; without an HMAC secret there is no hex."""
+    made = {
         "content-type": "application/json",
         "user-agent": USER_AGENT,
         "webhook-id": event_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": " ".join(_entry(key_of(secret), signed) for secret in secrets),
-        "X-Webhook-Signature": hmac.new(secrets[0].encode(), body, sha256).hexdigest(),
+        "webhook-signature": " ".join(entries),
     }
+    if body_hex is not None:
+        made["X-Webhook-Signature"] = body_hex
+    return made
 
 
 def key_of(secret_text: str) -> bytes:
     """Return the Standard Webhooks key that a secret stands for."""
+    if secret_text.startswith(ED25519_PREFIXES):
+        raise UnusableSecret("a key of ed25519 was to be used as an HMAC secret")
     if not secret_text.startswith(PREFIX):
         return secret_text.encode()
-    text = secret_text.removeprefix(PREFIX)
     try:
-        # Padding is optional, as it is to the reference verifiers.
-        return b64decode(text + "=" * (-len(text) % 4), validate=True)
+        return unbase64(secret_text.removeprefix(PREFIX))
     except ValueError:
         raise UnusableSecret("a webhook secret has whsec_ but is not base64") from None
 
 
 def secret_fault(secret_text: str) -> str | None:
-    """Return what is wrong with a secret, for whoever chose it, or None."""
+    """Return what is wrong with an HMAC secret, for whoever chose it, or None."""
+    if secret_text.startswith(ED25519_PREFIXES):
+        return f"must not be a key of ed25519, which starts with {secret_text[:5]}"
     try:
         key = key_of(secret_text)
     except UnusableSecret:
@@ -77,5 +108,6 @@ def secret_fault(secret_text: str) -> str | None:
     return None
 
 
-def _entry(key: bytes, signed: bytes) -> str:
-    return "v1," + b64encode(hmac.digest(key, signed, "sha256")).decode()
+def unbase64(text: str) -> bytes:
+    """Decode a key; ValueError if it is not base64. Padding is optional, as it is to verifiers."""
+    return b64decode(text + "=" * (-len(text) % 4), validate=True)

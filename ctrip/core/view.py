@@ -25,6 +25,7 @@ from ctrip.core.ids import (
     TxHash,
 )
 from ctrip.core.money import in_coins, payment_uri
+from ctrip.core.notices import EndpointDisabled, Notice, Trial
 from ctrip.core.payment import Payment, Source, Status, Transfer, TransferKey
 
 ENCODER: Final = json.Encoder(uuid_format="canonical")
@@ -79,14 +80,20 @@ class PaymentView(Struct, frozen=True, kw_only=True, gc=False):
     transfers: list[TransferView]
 
 
+class Reference(Struct, frozen=True, kw_only=True):
+    """Who the news is of, for receivers that had rather ask."""
+
+    id: PaymentId
+
+
 class EventView(Struct, frozen=True, kw_only=True):
     """A webhook's body."""
 
     id: EventId
     type: EventType
     created_at: datetime
-    sequence: int
-    data: PaymentView
+    sequence: int  # 0 where it is not of a payment
+    data: PaymentView | Reference | Trial | EndpointDisabled
 
 
 def show(payment: Payment) -> PaymentView:
@@ -169,5 +176,29 @@ def event_body(event: PaymentEvent, created_at: datetime) -> bytes:
             created_at=created_at,
             sequence=event.payment.sequence,
             data=show(event.payment),
+        )
+    )
+
+
+def thin_body(
+    event_id: EventId, kind: EventType, created_at: datetime, sequence: int, payment: PaymentId
+) -> bytes:
+    """Return the bytes that are sent to those who want no more than the payment's id."""
+    return ENCODER.encode(
+        EventView(
+            id=event_id,
+            type=kind,
+            created_at=created_at,
+            sequence=sequence,
+            data=Reference(id=payment),
+        )
+    )
+
+
+def notice_body(notice: Notice, created_at: datetime) -> bytes:
+    """Return the exact bytes of news that is not of a payment."""
+    return ENCODER.encode(
+        EventView(
+            id=notice.id, type=notice.type, created_at=created_at, sequence=0, data=notice.data
         )
     )

@@ -75,6 +75,7 @@ class Card(Struct, frozen=True, kw_only=True):
     funder: Address  # unlocked, with ether and test tokens
     webhook_secret: str
     webhook_url: str = ""
+    secrets_key: str = ""  # seals the secrets of endpoints
 
 
 def run(plan: Plan) -> None:
@@ -161,6 +162,7 @@ async def issue(plan: Plan, chain: DevChain, database: Secret) -> Card:
         funder=FUNDER,
         webhook_secret=before.webhook_secret if before else f"whsec_{secrets.token_hex(16)}",
         webhook_url=plan.webhook_url or os.environ.get("CTRIP_WEBHOOKS_URL", ""),
+        secrets_key=(before and before.secrets_key) or secrets.token_hex(32),
     )
 
 
@@ -221,7 +223,10 @@ def settings_of(plan: Plan, card: Card, database: Secret) -> Settings:
         wallet=Wallet(mnemonic=Secret(WORDS)),
         server=Server(port=plan.port),
         webhooks=Webhooks(
-            url=card.webhook_url, secret=Secret(card.webhook_secret), allow_cidrs=LOOPBACK
+            url=card.webhook_url,
+            secret=Secret(card.webhook_secret),
+            secrets_key=Secret(card.secrets_key),
+            allow_cidrs=LOOPBACK,
         ),
         log=Log(level="info", format="text"),
         chains=Chains(use=(CHAIN,)),

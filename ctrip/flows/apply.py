@@ -41,9 +41,7 @@ class Part:
         self.news: list[outbox.Row] = []
 
 
-async def apply(
-    conn: Conn, changes: Changes, *, to_global: bool, now: datetime
-) -> list[PaymentEvent]:
+async def apply(conn: Conn, changes: Changes, *, now: datetime) -> list[PaymentEvent]:
     """Let changes happen to payments, each payment's in the order given; return the news."""
     if not changes:
         return []
@@ -52,11 +50,11 @@ async def apply(
     events: list[PaymentEvent] = []
     ready = Part()
     for start in range(0, len(before), size):
-        writing = write(conn, ready, to_global=to_global, now=now)
+        writing = write(conn, ready, now=now)
         coming = draw_up(before[start : start + size], changes, now)
         ready = await beside(writing, coming)
         events += ready.events
-    await write(conn, ready, to_global=to_global, now=now)
+    await write(conn, ready, now=now)
     return events
 
 
@@ -89,9 +87,9 @@ async def draw_up(before: Sequence[Payment], changes: Changes, now: datetime) ->
     return part
 
 
-async def write(conn: Conn, part: Part, *, to_global: bool, now: datetime) -> None:
+async def write(conn: Conn, part: Part, *, now: datetime) -> None:
     """Write a part, in three statements at most."""
     if part.payments:
         await payments.write(conn, part.payments, part.transfers)
     if part.news:
-        await outbox.write(conn, part.news, to_global=to_global, now=now)
+        await outbox.write(conn, part.news, now=now)

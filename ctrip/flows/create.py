@@ -26,12 +26,13 @@ from msgspec.structs import replace
 from ctrip import logs
 from ctrip.clock import Clock
 from ctrip.core.chains import Chain, Token
+from ctrip.core.endpoints import EndpointId, site_of
 from ctrip.core.errors import OutageError, RequestError
 from ctrip.core.finality import confirmations_for, depth_for, needs_second_opinion
 from ctrip.core.ids import NATIVE, Address, Amount, ChainName, PaymentId, TokenId
 from ctrip.core.payment import Payment
 from ctrip.settings import Network, Payments
-from ctrip.store import births, blocks, payments, wallets
+from ctrip.store import births, blocks, endpoints, payments, wallets
 from ctrip.store.pool import DatabaseOutage, Pool, connection
 from ctrip.wallet.derive import Wallet
 from ctrip.webhooks.guard import Guard
@@ -42,6 +43,9 @@ BUSY_BATCH_MIN: Final = 4  # payments; smaller ones reserve what they need and l
 BATCHES_AHEAD: Final = 8  # what a busy batch reserves beyond its own need
 PACE_AGE_MAX: Final = timedelta(minutes=1)  # of a chain's measured pace
 TRIES: Final = 2  # a pool's idle connections die unnoticed when Postgres restarts
+
+# Origins of webhook URLs, remembered so as not to be written again.
+SITES_KNOWN_MAX: Final = 10_000
 
 NO_ADDRESS: Final = Address("")
 
@@ -98,7 +102,7 @@ class Waiting(Struct, frozen=True):
 class Creator:
     """Makes payments on the networks served."""
 
-    def __init__(  # noqa: PLR0913  one for each part it needs
+    def __init__(
         self,
         networks: Sequence[Network],
         settings: Payments,
@@ -108,7 +112,6 @@ class Creator:
         guard: Guard,
         news: asyncio.Event,
         *,
-        to_global: bool,
         on_open: Callable[[ChainName], None] = lambda _: None,
     ) -> None:
         self._chains = {network.chain.name: network.chain for network in networks}
@@ -118,12 +121,12 @@ class Creator:
         self._clock = clock
         self._guard = guard
         self._news = news
-        self._to_global = to_global
         self._on_open = on_open
         self._watched: set[ChainName] = set()
         self._paces: dict[ChainName, float] = {}  # seconds from block to block, as measured
         self._paces_at = clock.now()
         self._indexes: deque[int] = deque()  # reserved, not yet used
+        self._sites: set[EndpointId] = set()  # of webhook URLs, known to be written
         self._waiting: dict[PaymentId, Waiting] = {}
         self._writing = asyncio.Semaphore(WRITERS)
 
@@ -215,8 +218,7 @@ class Creator:
                 waiting.written.set_result(payment)
         for chain in {payment.chain for payment in written}:
             self._on_open(chain)
-        if self._to_global or any(payment.webhook_url for payment in written):
-            self._news.set()
+        self._news.set()
 
     async def _write(self, drawn_up: Sequence[Payment]) -> list[Payment]:
         """Give each payment an address and write all of them, or none."""
@@ -248,14 +250,15 @@ class Creator:
         return [self._indexes.popleft() for _ in range(count)]
 
     async def _insert(self, new: Sequence[Payment]) -> None:
+        now = new[0].created_at
+        urls = [payment.webhook_url for payment in new if payment.webhook_url]
+        strangers = {site_of(url): url for url in urls if site_of(url) not in self._sites}
         async with connection(self._pool) as conn:
-            await births.write(
-                conn,
-                new,
-                wallet=self._wallet.fingerprint,
-                to_global=self._to_global,
-                now=new[0].created_at,
-            )
+            if strangers:
+                await endpoints.add_sites(conn, list(strangers.values()), now=now)
+                self._sites = self._sites if len(self._sites) < SITES_KNOWN_MAX else set()
+                self._sites |= strangers.keys()
+            await births.write(conn, new, wallet=self._wallet.fingerprint, now=now)
 
     async def _are_there(self, new: Sequence[Payment]) -> bool:
         """Find out what a lost answer would have said."""

@@ -21,14 +21,11 @@ PAYMENTS_PER_PASS_MAX: Final = 500  # locked at once, so that a pass stays short
 class Expirer:
     """The deadlines of one chain."""
 
-    def __init__(
-        self, chain: ChainName, pool: Pool, clock: Clock, news: asyncio.Event, *, to_global: bool
-    ) -> None:
+    def __init__(self, chain: ChainName, pool: Pool, clock: Clock, news: asyncio.Event) -> None:
         self._chain = chain
         self._pool = pool
         self._clock = clock
         self._news = news
-        self._to_global = to_global
 
     async def run_once(self) -> bool:
         """Let deadlines of one batch of payments pass; return True if there may be more."""
@@ -43,7 +40,7 @@ class Expirer:
                 conn, self._chain, past.now, count_max=PAYMENTS_PER_PASS_MAX
             )
             changes = {payment_id: [past] for payment_id in due}
-            events = await apply(conn, changes, to_global=self._to_global, now=now)
+            events = await apply(conn, changes, now=now)
         if events:
             self._news.set()
         return len(due) >= PAYMENTS_PER_PASS_MAX

@@ -5,9 +5,9 @@ finds all of them. The cost of a block follows its transactions, not the number 
 payments, and an address stays ours for ever: late money is noticed too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from ctrip.chain.client import ChainClient, InconsistentChain
+from ctrip.chain.client import ChainClient, InconsistentChain, Ours
 from ctrip.core.blocks import Block, NativeMove, Span, TokenLog
 from ctrip.core.chains import Chain
 from ctrip.core.ids import BlockHash, BlockNumber, RawAddress
@@ -29,6 +29,18 @@ async def find(
     if good is None:
         raise InconsistentChain(f"{chain.name}: a receipt is of another branch")
     return list(match(chain.name, blocks, good, ours))
+
+
+def lookup(pool: Pool) -> Ours:
+    """Return what tells a chain client which addresses are ours."""
+
+    async def ours(offered: Collection[RawAddress]) -> Collection[RawAddress]:
+        if not offered:
+            return ()
+        async with connection(pool) as conn:
+            return await payment_sets.owners(conn, list(offered))
+
+    return ours
 
 
 async def only_ours(chain: Chain, client: ChainClient, pool: Pool, span: Span) -> tuple[Block, ...]:

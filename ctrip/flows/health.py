@@ -15,11 +15,12 @@ from ctrip.chain.client import EndpointState
 from ctrip.clock import Clock
 from ctrip.core.blocks import Header
 from ctrip.core.chains import Chain
+from ctrip.core.endpoints import FAILED_TOO_LONG, GONE
 from ctrip.core.errors import OutageError
 from ctrip.core.ids import BlockHash, BlockNumber, ChainName
 from ctrip.core.scan import patience
 from ctrip.flows.budget import Budget
-from ctrip.store import outbox
+from ctrip.store import endpoints, queue
 from ctrip.store.pool import Pool, connection
 
 SILENCE_SECONDS_MAX: Final = 60.0  # since a chain was last read to its head
@@ -141,17 +142,12 @@ class Health:
         }
         try:
             async with connection(pool) as conn:
-                queue = await outbox.backlog(conn, now=now, count_max=BACKLOG_COUNTED_MAX)
+                backlog = await queue.backlog(conn, now=now, count_max=BACKLOG_COUNTED_MAX)
+                ended = await endpoints.disabled_for(conn, [FAILED_TOO_LONG, GONE])
         except OutageError as outage:
             down = Part(ok=False, why=str(outage))
             return {"database": down, "chains": chains, **others}
-        overdue = queue.next is not None and now - queue.next > OVERDUE_MAX
-        sent = Part(
-            ok=not overdue,
-            why="deliveries are overdue" if overdue else "",
-            deliveries_due=queue.due,
-            deliveries_waiting=queue.waiting,
-        )
+        sent = sending(backlog, ended, now)
         settlement = Part(ok=True, mode="hold")
         return {
             "database": Part(ok=True),
@@ -160,3 +156,16 @@ class Health:
             "settlement": settlement,
             **others,
         }
+
+
+def sending(backlog: queue.Backlog, ended: Sequence[endpoints.Endpoint], now: datetime) -> Part:
+    """Judge the outbox. A receiver that was given up is its owner's trouble, and is said."""
+    overdue = backlog.next is not None and now - backlog.next > OVERDUE_MAX
+    given_up = [f"endpoint {one.id} is disabled: {one.disabled_reason}" for one in ended]
+    return Part(
+        ok=not overdue,
+        why="deliveries are overdue" if overdue else "",
+        warning="; ".join(given_up),
+        deliveries_due=backlog.due,
+        deliveries_waiting=backlog.waiting,
+    )

@@ -25,27 +25,17 @@ class OnChain:
         pool: Pool,
         clock: Clock,
         news: asyncio.Event,
-        *,
-        to_global: bool,
     ) -> None:
         self.chain = chain
         self._client = client
         self._pool = pool
         self._clock = clock
         self._news = news
-        self._to_global = to_global
         self.begin()
 
     def beside(self, duty: type[D]) -> D:
         """Return another duty that is given the same."""
-        return duty(
-            self.chain,
-            self._client,
-            self._pool,
-            self._clock,
-            self._news,
-            to_global=self._to_global,
-        )
+        return duty(self.chain, self._client, self._pool, self._clock, self._news)
 
     def begin(self) -> None:
         """Set up what is remembered between passes."""

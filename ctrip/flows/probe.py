@@ -20,20 +20,23 @@ from ctrip.chain.client import InconsistentChain
 from ctrip.core.blocks import Header
 from ctrip.core.chains import NativeSource
 from ctrip.core.changes import Change, TransferSeen
-from ctrip.core.ids import NATIVE, Amount, BlockHash, BlockNumber, PaymentId
+from ctrip.core.ids import NATIVE, Amount, BlockNumber, PaymentId
 from ctrip.core.matching import Found
 from ctrip.core.payment import Transfer
 from ctrip.core.scan import Cursor
 from ctrip.flows.apply import apply
 from ctrip.flows.on_chain import OnChain
 from ctrip.flows.trace_back import Search, Suspect
-from ctrip.flows.weigh import OPEN_MAX, Seen, Unnamed, at_cursor, heavier, hold, is_final
+from ctrip.flows.weigh import OPEN_MAX, Seen, Unnamed, at_cursor, heavier_at_cursor, hold, is_final
 from ctrip.store import blocks, payment_sets
 from ctrip.store.payment_sets import Held
 from ctrip.store.pool import connection, transaction
 
-# Between passes. A pass in which nothing came costs a header and one call for 300 addresses.
+# Between passes. A pass in which nothing came costs one call for 300 addresses.
 PROBE_SECONDS: Final = 10.0
+# From pass to pass where a block takes longer than that: balances of each would be a third of
+# all that is asked there, and what they show is many blocks away from being confirmed.
+BLOCKS_MIN: Final = 2
 # A payment is looked at for so long after its deadline: its money may have come in time, and
 # where only balances show it, finality may take a quarter of an hour.
 AFTER_DEADLINE: Final = timedelta(minutes=30)
@@ -50,8 +53,8 @@ class Probe(OnChain):
         self._unnamed = self.beside(Unnamed)
         # What a rise left unexplained when it was looked into; looked into again if it is more.
         self._left: dict[PaymentId, Amount] = {}
-        self._clear: Header | None = None  # nothing that came up to here is still to be looked into
-        self._last: BlockHash | None = None  # where the last pass ended with nothing left to do
+        # Where the last pass ended: nothing that came up to here is still to be looked into.
+        self._clear: Cursor | None = None
 
     async def run_once(self) -> bool:
         """Look into the balances that rose; return True if some are left to look into."""
@@ -63,22 +66,34 @@ class Probe(OnChain):
             return False
         for gone in await self._unnamed.credit(cursor.finalized):
             self._left.pop(gone.payment_id, None)
-        if cursor.hash == self._last:
+        if self._is_early(cursor):
             return False
         return await self._look(cursor)
+
+    def _is_early(self, cursor: Cursor) -> bool:
+        """Tell whether so few blocks came since the last pass that the next may do for them."""
+        if self._clear is None or self._clear.hash == cursor.hash:
+            return self._clear is not None
+        blocks = cursor.number - self._clear.number
+        return self.chain.block_seconds > PROBE_SECONDS and 0 < blocks < BLOCKS_MIN
 
     async def _look(self, cursor: Cursor) -> bool:
         """Compare the open addresses with the record, at the cursor."""
         held = await self._held(cursor)
         if not held:
             return False
-        at = await at_cursor(self._client, cursor)
-        if at is None:
-            return False  # a reorg that the watcher will see
         await self._forget_fork(cursor)
-        more = await heavier(self._client, at, held)
+        more = await heavier_at_cursor(self._client, cursor, held)
+        if more is None:
+            return False  # a reorg that the watcher will see
         self._left = {one.payment_id: left for one, _ in more if (left := self._left_of(one))}
         fresh = [(one, has) for one, has in more if has - one.amount != self._left_of(one)]
+        if not fresh:
+            self._clear = cursor
+            return False
+        at = await at_cursor(self._client, cursor)
+        if at is None:
+            return False
         some = fresh[:SUSPECTS_PER_PASS_MAX]
         search = await self._search(at, some)
         if not await self._write(at, list(search.found.values())):
@@ -86,7 +101,7 @@ class Probe(OnChain):
         self._remember(search)
         if len(some) < len(fresh) or search.broken_off:
             return True
-        self._clear, self._last = at, at.hash
+        self._clear = cursor
         return False
 
     def _left_of(self, one: Held) -> Amount:
@@ -151,7 +166,7 @@ class Probe(OnChain):
         async with transaction(self._pool) as conn:
             if not final and not await hold(conn, self.chain.name, at):
                 return False
-            events = await apply(conn, changes, to_global=self._to_global, now=self._clock.now())
+            events = await apply(conn, changes, now=self._clock.now())
         if events:
             self._news.set()
         return True

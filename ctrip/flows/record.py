@@ -35,7 +35,7 @@ class Reading(Struct, frozen=True):
         return self.blocks[-1].header.number if self.blocks else self.above
 
 
-async def record(  # noqa: PLR0913  a pass, and where it is written
+async def record(
     pool: Pool,
     chain: Chain,
     cursor: Cursor,
@@ -43,7 +43,6 @@ async def record(  # noqa: PLR0913  a pass, and where it is written
     reading: Reading,
     found: Sequence[Found],
     *,
-    to_global: bool,
     patience_seconds: float,
     now: datetime,
 ) -> list[PaymentEvent]:
@@ -71,7 +70,7 @@ async def record(  # noqa: PLR0913  a pass, and where it is written
             of_payment.append(moved)
         if reading.blocks and now - cursor.moved_at > timedelta(seconds=patience_seconds):
             await give_time_back(conn, chain, cursor, changes, now)
-        events = await apply(conn, changes, to_global=to_global, now=now)
+        events = await apply(conn, changes, now=now)
         await blocks.move(conn, name, to=to, finalized=final, safe=moved.safe, now=now)
     return events
 

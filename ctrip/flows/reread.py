@@ -11,6 +11,7 @@ is nothing to pay and nothing was paid. Settling does not wait for it.
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec.structs import replace
@@ -32,6 +33,10 @@ from ctrip.store.rescans import Recorded
 
 # Between passes: 240 blocks of the fastest chain are one batch, and 60 batches an hour are few.
 REREAD_SECONDS: Final = 60.0
+# On slow chains these are few blocks. So many are waited for, as they become final at once on
+# Ethereum; but not for longer than this.
+REREAD_BLOCKS_MIN: Final = 32
+REREAD_SECONDS_MAX: Final = 600.0
 
 # Something that a transaction did, in a block: it moved an asset to a recipient.
 Deed = tuple[BlockHash, TxHash, Asset, RawAddress]
@@ -49,6 +54,7 @@ class Rereader(OnChain):
     def begin(self) -> None:
         """Set up what is remembered between passes."""
         self.missed = 0  # transfers that the first read did not show, since we started
+        self._read_at: datetime | None = None
         self._tokens = tokens_of(self.chain)
         shown = self.chain.native is not NativeSource.TRANSACTIONS
         self._assets = {*self._tokens, *([NATIVE] if shown else [])}
@@ -63,7 +69,7 @@ class Rereader(OnChain):
             above = await blocks.reread(conn, name)
             gap = await rescans.lowest_gap(conn, name)
             end = cursor.finalized if gap is None else min(cursor.finalized, gap - 1)
-            if end <= above:
+            if end <= above or self._is_early(end - above):
                 return False
             to = BlockNumber(min(end, above + SPAN_BLOCKS_MAX))
             first = BlockNumber(above + 1)
@@ -73,7 +79,15 @@ class Rereader(OnChain):
                 await blocks.note_reread(conn, name, BlockNumber(end))
                 return False
         await self._read(above, to)
+        self._read_at = self._clock.now()
         return to < end
+
+    def _is_early(self, blocks: int) -> bool:
+        """Tell whether more blocks should become final before these few are read."""
+        if self._read_at is None or blocks >= REREAD_BLOCKS_MIN:
+            return False
+        seconds = min(REREAD_SECONDS_MAX, REREAD_BLOCKS_MIN * self.chain.block_seconds)
+        return abs(self._clock.now() - self._read_at) < timedelta(seconds=seconds)
 
     async def _read(self, above: BlockNumber, to: BlockNumber) -> None:
         """Read a range, credit what is new in it, and compare the rest."""
@@ -107,7 +121,7 @@ class Rereader(OnChain):
             if missed:
                 moved = await hold_head(conn, name)
                 new = unrecorded(missed, await rescans.on_record(conn, name, first, to))
-                await credit(conn, moved, new, to_global=self._to_global, now=now)
+                await credit(conn, moved, new, now=now)
             if noted:
                 await blocks.note_reread(conn, name, to)
         for one in new:

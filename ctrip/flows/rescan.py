@@ -28,7 +28,7 @@ from ctrip.core.ids import BlockHash, BlockNumber, ChainName, PaymentId
 from ctrip.core.matching import Found
 from ctrip.core.scan import BLOCKS_PER_WINDOW_MAX, Window
 from ctrip.flows.apply import apply
-from ctrip.flows.find import find, tokens_of
+from ctrip.flows.find import find, lookup, tokens_of
 from ctrip.flows.on_chain import OnChain
 from ctrip.flows.watch import BLOCKS_KNOWN_MAX
 from ctrip.store import blocks, rescans
@@ -98,7 +98,8 @@ class Rescanner(OnChain):
         return await self._write_in_order(rescan, parts)
 
     async def _read(self, first: BlockNumber, last: BlockNumber, known: BlockHash | None) -> Part:
-        read = tuple(await self._client.blocks(first, last, tokens=self._tokens))
+        ours = lookup(self._pool)
+        read = tuple(await self._client.blocks(first, last, tokens=self._tokens, ours=ours))
         window = Window(first, last, read[0].header.parent_hash if read else BlockHash(""))
         if not scan.continues(window, read) or known not in {None, read[-1].header.hash}:
             raise self._other_branch()
@@ -135,7 +136,7 @@ class Rescanner(OnChain):
             moved = await hold_head(conn, self.chain.name)
             known = await rescans.on_record(conn, self.chain.name, window.first, window.last)
             new = unrecorded(part.found, known)
-            events = await credit(conn, moved, new, to_global=self._to_global, now=now)
+            events = await credit(conn, moved, new, now=now)
             await rescans.step(conn, rescan.id, read=part.last.number, time=part.last.time, now=now)
         if events:
             self._news.set()
@@ -198,7 +199,7 @@ def unrecorded(found: Sequence[Found], known: Sequence[Recorded]) -> list[Found]
 
 
 async def credit(
-    conn: Conn, moved: HeadMoved, found: Sequence[Found], *, to_global: bool, now: datetime
+    conn: Conn, moved: HeadMoved, found: Sequence[Found], *, now: datetime
 ) -> list[PaymentEvent]:
     """Write money in blocks that lie behind the cursor; `moved` says where that is held."""
     changes: dict[PaymentId, list[Change]] = {}
@@ -206,4 +207,4 @@ async def credit(
         changes.setdefault(one.payment_id, []).append(TransferSeen(one.transfer))
     for of_payment in changes.values():
         of_payment.append(moved)
-    return await apply(conn, changes, to_global=to_global, now=now)
+    return await apply(conn, changes, now=now)

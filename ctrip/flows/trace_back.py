@@ -21,7 +21,7 @@ from ctrip.core.facts import explain
 from ctrip.core.ids import NATIVE, Amount, BlockNumber, PaymentId, RawAddress
 from ctrip.core.matching import Found
 from ctrip.core.payment import Source, Transfer, TransferKey
-from ctrip.flows.find import find, tokens_of
+from ctrip.flows.find import find, lookup, tokens_of
 from ctrip.flows.weigh import weighed
 from ctrip.store.pool import Pool
 
@@ -154,8 +154,9 @@ class Search:
         """Read one block with all that contracts moved in it; it may explain several suspects."""
         if header.number in self._looked:
             return
-        tokens = tokens_of(self._chain)
-        [block] = await self._client.blocks(header.number, header.number, tokens=tokens)
+        tokens, ours = tokens_of(self._chain), lookup(self._pool)
+        at = header.number
+        [block] = await self._client.blocks(at, at, tokens=tokens, ours=ours)
         if block.header != header:
             raise InconsistentChain(f"{self._chain.name}: the chain changed while it was read")
         moves = await self._moves(header)

@@ -61,6 +61,6 @@ class Voucher(OnChain):
             reached = await hold_head(conn, self.chain.name)
             for of_payment in changes.values():
                 of_payment.append(reached)
-            events = await apply(conn, changes, to_global=self._to_global, now=self._clock.now())
+            events = await apply(conn, changes, now=self._clock.now())
         if events:
             self._news.set()

@@ -10,6 +10,8 @@ block hash. Fast ones by ranges: the logs of all blocks since the last pass in o
 and the blocks themselves only where native coin has come, which balances tell. With
 nothing open, only the head. Far behind, as after hours of downtime, the newest blocks
 come first, and what lies between is left as a gap for flows/rescan.py.
+
+When to look is core/rhythm.py's: where blocks come like clockwork, when the next is due.
 """
 
 import asyncio
@@ -27,8 +29,9 @@ from ctrip.core.chains import Chain, NativeSource
 from ctrip.core.errors import InvariantError
 from ctrip.core.ids import Amount, BlockNumber, PaymentId
 from ctrip.core.matching import Found
+from ctrip.core.rhythm import Rhythm, heard
 from ctrip.core.scan import Cursor, Window
-from ctrip.flows.find import find, only_ours, tokens_of
+from ctrip.flows.find import find, lookup, only_ours, tokens_of
 from ctrip.flows.health import Health
 from ctrip.flows.on_chain import OnChain
 from ctrip.flows.record import Reading, record
@@ -59,10 +62,8 @@ class Watcher(OnChain):
         clock: Clock,
         health: Health,
         news: asyncio.Event,
-        *,
-        to_global: bool,
     ) -> None:
-        super().__init__(chain, client, pool, clock, news, to_global=to_global)
+        super().__init__(chain, client, pool, clock, news)
         self._health = health
 
     def begin(self) -> None:
@@ -72,6 +73,10 @@ class Watcher(OnChain):
         self._seen: dict[PaymentId, Amount] = {}  # balances that led to reading whole blocks
         self._next_seen = self._seen
         self.wake = asyncio.Event()
+        self._rhythm = Rhythm(
+            poll_seconds=self.chain.poll_interval_seconds,
+            block_seconds_max=self.chain.block_seconds,
+        )
 
     def something_may_be_paid(self) -> None:
         """Be told of a new payment: if nothing else is open, look at the chain at once."""
@@ -80,12 +85,14 @@ class Watcher(OnChain):
 
     def pause_seconds(self) -> float:
         """Return how long to wait for the next pass."""
-        chain = self.chain
-        return chain.idle_interval_seconds if self._rests else chain.poll_interval_seconds
+        if self._rests:
+            return self.chain.idle_interval_seconds
+        return self._rhythm.pause_seconds(self._clock.now())
 
     async def run_once(self) -> bool:
         """Read one window of blocks; return True if there is more to read at once."""
         head = await self._client.head()
+        self._rhythm = heard(self._rhythm, head.latest, self._clock.now())
         async with connection(self._pool) as conn:
             cursor = await blocks.cursor(conn, self.chain.name)
             self._rested = self._rests
@@ -232,7 +239,10 @@ class Watcher(OnChain):
         )
 
     async def _blocks(self, window: Window) -> tuple[Block, ...]:
-        return tuple(await self._client.blocks(window.first, window.last, tokens=self._tokens))
+        read = await self._client.blocks(
+            window.first, window.last, tokens=self._tokens, ours=lookup(self._pool)
+        )
+        return tuple(read)
 
     async def _headers(self, *numbers: BlockNumber) -> list[Header]:
         """Return headers that must be there."""
@@ -258,7 +268,6 @@ class Watcher(OnChain):
             head,
             reading,
             found,
-            to_global=self._to_global,
             patience_seconds=patience,
             now=self._clock.now(),
         )

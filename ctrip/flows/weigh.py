@@ -17,11 +17,11 @@ from typing import Final
 from msgspec import Struct
 
 from ctrip import logs
-from ctrip.chain.client import ChainClient
+from ctrip.chain.client import ChainClient, ChainOutage, InconsistentChain
 from ctrip.core.blocks import Header, Holding
 from ctrip.core.chains import Chain
 from ctrip.core.changes import BalanceRead, Change
-from ctrip.core.ids import Amount, Asset, BlockNumber, ChainName, PaymentId
+from ctrip.core.ids import Amount, Asset, BlockHash, BlockNumber, ChainName, PaymentId
 from ctrip.core.scan import Cursor
 from ctrip.flows.apply import apply
 from ctrip.flows.on_chain import OnChain
@@ -34,6 +34,7 @@ OPEN_MAX: Final = 20_000  # open payments looked at in one go; the others by the
 CREDITS_PER_PASS_MAX: Final = 500  # balances that count at once, so that a pass stays short
 # Blocks a watcher may have read since a slower flow began; if more, that flow looks again.
 BLOCKS_SINCE_MAX: Final = 256
+UNKNOWN: Final = BlockHash("")
 
 log = logs.get("ctrip.weigh")
 
@@ -63,6 +64,22 @@ async def weighed(client: ChainClient, at: Header, asked: Sequence[Holding]) -> 
     return balances
 
 
+async def heavier_at_cursor(
+    client: ChainClient, cursor: Cursor, held: Sequence[Held]
+) -> list[tuple[Held, Amount]] | None:
+    """Return those that hold more than is on record at the cursor, or None if a reorg took it.
+
+    Balances are read by the block's hash, so its header is not asked for.
+    """
+    at = Header(number=cursor.number, hash=cursor.hash, parent_hash=UNKNOWN, time=cursor.time)
+    try:
+        return await heavier(client, at, held)
+    except (ChainOutage, InconsistentChain):
+        if await at_cursor(client, cursor) is None:
+            return None
+        raise
+
+
 async def at_cursor(client: ChainClient, cursor: Cursor) -> Header | None:
     """Return the cursor's block, or None while the chain has another one there."""
     headers = await client.headers([cursor.number])
@@ -78,7 +95,7 @@ async def is_final(chain: Chain, client: ChainClient, pool: Pool, at: Header) ->
     return await client.headers([at.number]) == [at]
 
 
-async def hold(conn: Conn, chain: ChainName, at: Header) -> bool:
+async def hold(conn: Conn, chain: ChainName, at: Header | Cursor) -> bool:
     """Hold a chain's cursor until the transaction ends, if this block is on its branch.
 
     What was read up to a block by a flow that is slower than the watcher may then be written:
@@ -135,7 +152,7 @@ class Unnamed(OnChain):
                 changes[one.payment_id].append(self._read(one))
         now = self._clock.now()
         async with transaction(self._pool) as conn:
-            events = await apply(conn, changes, to_global=self._to_global, now=now)
+            events = await apply(conn, changes, now=now)
         for one in due:
             del self._waiting[one.payment_id, one.asset, one.block.number]
         if events:

@@ -29,13 +29,11 @@ def together(first: str, second: str) -> str:
 INSERT_AND_APPEND = together(payments.INSERT, outbox.APPEND)
 
 
-async def write(
-    conn: Conn, new: Sequence[Payment], *, wallet: str, to_global: bool, now: datetime
-) -> None:
+async def write(conn: Conn, new: Sequence[Payment], *, wallet: str, now: datetime) -> None:
     """Write payments that do not exist yet, each with its event, or none of them."""
     events = [created(payment) for payment in new]
     await conn.execute(
         INSERT_AND_APPEND,
         *payments.insert_arguments(new, wallet),
-        *outbox.append_arguments(events, to_global=to_global, now=now),
+        *outbox.append_arguments(events, now=now),
     )

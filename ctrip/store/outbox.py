@@ -1,37 +1,42 @@
-"""The only writer of the tables events and deliveries.
+"""The only writer of the table events, and the only one who puts deliveries into the queue.
 
-An event and its deliveries are written in the transaction that caused them. A delivery
-is claimed for the length of a lease; every later write carries the claim's id, so a
-sender that comes back after its lease changes nothing.
+An event and its deliveries are written in the transaction that caused them: one for each
+endpoint whose filter lets it through, and one for the payment's own URL. queue.py takes them
+out again.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Final
-from uuid import UUID
 
-from msgspec import Struct, convert
+from msgspec import Struct
 
+from ctrip.core.endpoints import EndpointId, site_of
 from ctrip.core.events import EventType, PaymentEvent
 from ctrip.core.ids import EventId, PaymentId
-from ctrip.core.view import event_body
+from ctrip.core.notices import Notice
+from ctrip.core.view import event_body, notice_body
 from ctrip.store.pool import Conn
 
-GLOBAL: Final = "global"  # the receiver of the configuration
-PER_PAYMENT: Final = "payment"  # the payment's own webhook_url
+PLACED_AT_ONCE_MAX: Final = 1_000  # events in one statement: some milliseconds
 
+# `endpoints` is small and read whole. What a filter lets through is told by
+# core.endpoints.matches() in the same words.
 APPEND = """
 WITH event AS (
     INSERT INTO events (id, payment_id, sequence, type, body, created_at)
     SELECT *, $6 FROM unnest($1::text[], $2::uuid[], $3::int[], $4::text[], $5::bytea[])
     ON CONFLICT (id) DO NOTHING
-    RETURNING id
+    RETURNING id, type
 )
-INSERT INTO deliveries (event_id, target, due_at)
-SELECT id, 'global', $6::timestamptz FROM event WHERE $7::bool
+INSERT INTO deliveries (event_id, endpoint_id, due_at)
+SELECT event.id, e.id, $6::timestamptz FROM event JOIN endpoints e ON e.enabled
+    AND e.kind <> 'site'
+    AND e.event_types && ARRAY[event.type, split_part(event.type, '.', 1) || '.*', '*']
 UNION ALL
-SELECT id, 'payment', $6 FROM event WHERE id = ANY($8::text[])
+SELECT event.id, own.site, $6
+FROM event JOIN unnest($7::text[], $8::text[]) AS own (id, site) ON own.id = event.id
 """
 
 
@@ -39,11 +44,11 @@ class Row(Struct, frozen=True, gc=False):
     """An event as APPEND reads it."""
 
     id: EventId
-    payment_id: PaymentId
+    payment_id: PaymentId | None
     sequence: int
     type: EventType
     body: bytes
-    for_payment: bool  # it has a receiver of its own
+    webhook_url: str | None  # of a receiver that hears of this payment alone
 
 
 def row(event: PaymentEvent, now: datetime) -> Row:
@@ -55,20 +60,24 @@ def row(event: PaymentEvent, now: datetime) -> Row:
         payment.sequence,
         event.type,
         event_body(event, now),
-        payment.webhook_url is not None,
+        payment.webhook_url,
     )
 
 
-def append_arguments(
-    events: Sequence[PaymentEvent], *, to_global: bool, now: datetime
-) -> list[object]:
+def notice_row(notice: Notice, now: datetime) -> Row:
+    """Return news of ctrip itself with the bytes that are sent."""
+    return Row(notice.id, None, 0, notice.type, notice_body(notice, now), None)
+
+
+def append_arguments(events: Sequence[PaymentEvent], *, now: datetime) -> list[object]:
     """Return what APPEND is given."""
-    return columns([row(event, now) for event in events], to_global=to_global, now=now)
+    return columns([row(event, now) for event in events], now=now)
 
 
-def columns(rows: Sequence[Row], *, to_global: bool, now: datetime) -> list[object]:
+def columns(rows: Sequence[Row], *, now: datetime) -> list[object]:
     """Return rows as APPEND reads them, in the order of the index, which grows page by page."""
     ordered = sorted(rows, key=attrgetter("id"))
+    own = [row for row in ordered if row.webhook_url]
     return [
         [row.id for row in ordered],
         [row.payment_id for row in ordered],
@@ -76,114 +85,76 @@ def columns(rows: Sequence[Row], *, to_global: bool, now: datetime) -> list[obje
         [row.type for row in ordered],
         [row.body for row in ordered],
         now,
-        to_global,
-        [row.id for row in ordered if row.for_payment],
+        [row.id for row in own],
+        [site_of(row.webhook_url or "") for row in own],
     ]
 
 
-async def append(
-    conn: Conn, events: Sequence[PaymentEvent], *, to_global: bool, now: datetime
-) -> None:
+async def append(conn: Conn, events: Sequence[PaymentEvent], *, now: datetime) -> None:
     """Promise these events to their receivers, in the transaction that caused them."""
-    await write(conn, [row(event, now) for event in events], to_global=to_global, now=now)
+    await write(conn, [row(event, now) for event in events], now=now)
 
 
-async def write(conn: Conn, rows: Sequence[Row], *, to_global: bool, now: datetime) -> None:
+async def write(conn: Conn, rows: Sequence[Row], *, now: datetime) -> None:
     """Append events that were encoded before."""
-    await conn.execute(APPEND, *columns(rows, to_global=to_global, now=now))
+    await conn.execute(APPEND, *columns(rows, now=now))
 
 
-class Claim(Struct, frozen=True, kw_only=True):
-    """A delivery that is ours until its lease ends."""
-
-    event_id: EventId
-    target: str
-    claim_id: UUID
-    attempts: int  # this one included
-    payment_id: PaymentId
-    body: bytes
-    webhook_url: str | None
-
-
-# ANY(ARRAY(…)) keeps the planner on the partial index, whatever the queue's size was
-# when the statement was first planned.
-CLAIM = """
-UPDATE deliveries AS d SET attempts = d.attempts + 1, due_at = $3, claim_id = $4
-FROM events e JOIN payments p ON p.id = e.payment_id
-WHERE d.ctid = ANY(ARRAY(
-    SELECT ctid FROM deliveries WHERE state = 'waiting' AND due_at <= $1
-    ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED))
-AND e.id = d.event_id
-RETURNING d.event_id, d.target, d.claim_id, d.attempts, e.payment_id, e.body, p.webhook_url
+SEND_TO_ONE = """
+WITH event AS (
+    INSERT INTO events (id, payment_id, sequence, type, body, created_at)
+    VALUES ($1, NULL, 0, $2, $3, $4) RETURNING id
+)
+INSERT INTO deliveries (event_id, endpoint_id, due_at, manual) SELECT id, $5, $4, true FROM event
 """
 
 
-async def claim(
-    conn: Conn, *, now: datetime, count_max: int, lease_until: datetime, claim_id: UUID
-) -> list[Claim]:
-    """Take due deliveries for ourselves until the lease ends."""
-    rows = await conn.fetch(CLAIM, now, count_max, lease_until, claim_id)
-    return [convert({**row}, Claim) for row in rows]
+async def send_to_one(conn: Conn, notice: Notice, endpoint: EndpointId, *, now: datetime) -> None:
+    """Promise news to one receiver, whatever its filter says."""
+    body = notice_body(notice, now)
+    await conn.execute(SEND_TO_ONE, notice.id, notice.type, body, now, endpoint)
 
 
-class Ended(Struct, frozen=True, kw_only=True):
-    """What became of an attempt."""
-
-    claim: Claim
-    state: str  # waiting, delivered, dead
-    due_at: datetime  # of the next attempt, or now
-    outcome: str
-
-
-COMPLETE = """
-UPDATE deliveries AS d SET state = new.state, due_at = new.due_at, outcome = new.outcome,
-    claim_id = NULL, ended_at = CASE WHEN new.state = 'waiting' THEN NULL ELSE $7::timestamptz END
-FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[])
-AS new (event_id, target, claim_id, state, due_at, outcome)
-WHERE d.event_id = new.event_id AND d.target = new.target AND d.claim_id = new.claim_id
+# A lease that runs is left alone: the claim under way may not be fenced out by a wish.
+RESEND = """
+INSERT INTO deliveries AS d (event_id, endpoint_id, due_at, manual)
+SELECT unnest($1::text[]), $2, $3, true
+ON CONFLICT (event_id, endpoint_id) DO UPDATE SET due_at = least(d.due_at, $3), manual = true
+WHERE d.claim_id IS NULL OR d.due_at <= $3
 """
 
 
-async def complete(conn: Conn, ended: Sequence[Ended], *, now: datetime) -> None:
-    """Write down how attempts ended, for those that are still ours."""
-    await conn.execute(
-        COMPLETE,
-        [end.claim.event_id for end in ended],
-        [end.claim.target for end in ended],
-        [end.claim.claim_id for end in ended],
-        [end.state for end in ended],
-        [end.due_at for end in ended],
-        [end.outcome for end in ended],
-        now,
-    )
+async def resend(
+    conn: Conn, events: Sequence[EventId], endpoint: EndpointId, *, now: datetime
+) -> int:
+    """Send events to an endpoint again, whatever became of them; return how many were queued."""
+    tag = await conn.execute(RESEND, events, endpoint, now)
+    return int(tag.rpartition(" ")[2])
 
 
-RELEASE = """
-UPDATE deliveries SET due_at = $2, attempts = attempts - 1, claim_id = NULL
-WHERE claim_id = $1 AND state = 'waiting'
+PLACES: Final = 4_207_849_484  # the advisory lock of those who give places; any number of ours
+TAKE_TURN = "SELECT pg_advisory_xact_lock($1)"
+
+PLACE = """
+WITH fresh AS (
+    SELECT id, row_number() OVER (ORDER BY created_at, sequence, id) AS n FROM events
+    WHERE position IS NULL ORDER BY created_at, sequence, id LIMIT $1
+), last AS (
+    SELECT coalesce((SELECT position FROM events WHERE position IS NOT NULL
+                     ORDER BY position DESC LIMIT 1), 0) AS position
+)
+UPDATE events SET position = last.position + fresh.n FROM fresh, last
+WHERE events.id = ANY(ARRAY(SELECT id FROM fresh)) AND events.id = fresh.id
 """
 
 
-async def release(conn: Conn, claim_id: UUID, *, now: datetime) -> None:
-    """Give back what was claimed and not sent; it costs no attempt."""
-    await conn.execute(RELEASE, claim_id, now)
+async def place(conn: Conn) -> bool:
+    """Give committed events their place in the stream; return True if some may be left.
 
-
-BACKLOG = """
-SELECT count(*) FILTER (WHERE due_at <= $1) AS due, count(*) AS waiting, min(due_at) AS next
-FROM (SELECT due_at FROM deliveries WHERE state = 'waiting' ORDER BY due_at LIMIT $2) AS queue
-"""
-
-
-class Backlog(Struct, frozen=True, kw_only=True):
-    """How much waits to be sent, counted up to a limit."""
-
-    due: int
-    waiting: int
-    next: datetime | None
-
-
-async def backlog(conn: Conn, *, now: datetime, count_max: int) -> Backlog:
-    """Measure the queue without reading all of it."""
-    row = await conn.fetchrow(BACKLOG, now, count_max)
-    return convert({**(row or {})}, Backlog)
+    In a transaction of its own. One gives places at a time, and sees all places that were
+    given before, so whoever sees a place sees every one below it: an event that commits late
+    comes later in the stream, and no reader that went on meanwhile has missed it.
+    """
+    await conn.execute(TAKE_TURN, PLACES)
+    tag = await conn.execute(PLACE, PLACED_AT_ONCE_MAX)
+    return int(tag.rpartition(" ")[2]) == PLACED_AT_ONCE_MAX

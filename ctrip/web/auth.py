@@ -59,10 +59,10 @@ class Door:
         self._is_open = is_open  # auth = "off"
         self._seen: dict[bytes, tuple[ApiKey, datetime]] = {}
 
-    async def let_in(self, request: Request, scope: str) -> None:
-        """Raise Unauthorized or Forbidden unless the request may pass."""
+    async def let_in(self, request: Request, scope: str) -> frozenset[str]:
+        """Raise Unauthorized or Forbidden unless the request may pass; return what else it may."""
         if self._is_open:
-            return
+            return frozenset(SCOPES)
         text = key_in(request)
         if len(text) != KEY_LENGTH or not text.startswith(PREFIX) or not text.isascii():
             raise Unauthorized(
@@ -75,6 +75,7 @@ class Door:
             raise Unauthorized("This API key is not valid")
         if scope not in key.scopes and "admin" not in key.scopes:
             raise Forbidden(f"This API key lacks the scope '{scope}'")
+        return key.scopes
 
     async def _key(self, digest: bytes) -> ApiKey | None:
         now = self._clock.now()

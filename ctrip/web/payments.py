@@ -11,8 +11,9 @@ from ctrip.flows.create import Creator
 from ctrip.store import payments
 from ctrip.store.pool import Pool, connection
 from ctrip.web.auth import Door
+from ctrip.web.bodies import read_body
 from ctrip.web.problems import NotFound
-from ctrip.web.wire import parse_create, read_body
+from ctrip.web.wire import parse_create
 
 
 class PaymentPages:

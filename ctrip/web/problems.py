@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from ctrip import logs
 from ctrip.core.errors import InvariantError, OutageError, RequestError
+from ctrip.flows.register import Unfit
 
 RETRY_AFTER_SECONDS: Final = "2"  # an outage of Postgres that heals by itself is a restart
 
@@ -39,7 +40,7 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class InvalidBody(RequestError):
-    """The body is JSON, but not what was asked for."""
+    """The body is JSON, or the query is one, but not what was asked for."""
 
     code = "invalid_request"
 
@@ -105,7 +106,11 @@ async def on_request_error(_request: Request, error: Exception) -> Response:
     """The caller is wrong."""
     if not isinstance(error, RequestError):
         raise error
-    errors = error.errors if isinstance(error, InvalidBody) else ()
+    errors: Sequence[FieldError] = ()
+    if isinstance(error, InvalidBody):
+        errors = error.errors
+    elif isinstance(error, Unfit):
+        errors = [FieldError(field, fault) for field, fault in error.faults.items()]
     headers = {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
     return answer(error.status, Problem(detail=str(error), code=error.code, errors=errors), headers)
 

@@ -13,25 +13,30 @@ rest of its answer never comes.
 import asyncio
 import ssl
 from collections.abc import Mapping
+from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
+from socket import socket
 from time import perf_counter
 from typing import Final, Literal
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from aiohttp.connector import Connection
 from msgspec import Struct
 
-from ctrip.webhooks.guard import BlockedAddress, Guard
-from ctrip.webhooks.resolver import Resolver
+from ctrip.webhooks.guard import AddressInfo, BlockedAddress, Guard
+from ctrip.webhooks.resolver import DEADLINE_SECONDS, Resolver
 
 READ_SIZE_MAX: Final = 65_536  # bytes read, so that honest answers leave the connection usable
 KEPT_SIZE_MAX: Final = 4_096  # bytes shown to people; an error page says it in its first lines
 KEEPALIVE_SECONDS: Final = 60.0  # longer than the gaps between the events of one payment
 RETRY_AFTER_SECONDS_MAX: Final = 7 * 86_400  # more is taken for this; beyond it nothing is tried
 
+SCHEMES: Final = ("http", "https")
+
 Why = Literal[
     "timeout",  # no status line in time, whatever the reason
-    "dns",  # the name has no address
+    "dns",  # the name has no address, or no name server says so in time
     "connect",  # nobody listens there, or the network is down
     "tls",  # no trusted certificate for that name, or no TLS
     "blocked",  # the guard refused the address; trying again will not help
@@ -50,6 +55,7 @@ REASONS: Final[tuple[tuple[type[Exception], Why], ...]] = (
     (OSError, "closed"),
     (aiohttp.NonHttpUrlClientError, "url"),
     (ValueError, "url"),
+    (IndexError, "url"),  # what a URL that holds no host after all comes to in aiohttp
 )
 
 
@@ -58,6 +64,8 @@ class Delivered(Struct, frozen=True, kw_only=True):
 
     status: int
     milliseconds: int
+    answer: bytes = b""  # the first KEPT_SIZE_MAX, as they came
+    address: str | None = None
 
 
 class Refused(Struct, frozen=True, kw_only=True):
@@ -65,8 +73,9 @@ class Refused(Struct, frozen=True, kw_only=True):
 
     status: int
     retry_after_seconds: int | None
-    answer: bytes  # the first KEPT_SIZE_MAX, as they came
     milliseconds: int
+    answer: bytes = b""
+    address: str | None = None
 
 
 class NoAnswer(Struct, frozen=True, kw_only=True):
@@ -74,14 +83,32 @@ class NoAnswer(Struct, frozen=True, kw_only=True):
 
     why: Why
     milliseconds: int
+    address: str | None = None
 
 
+# `address` is the one that was dialled; None if no connection came about.
 Outcome = Delivered | Refused | NoAnswer
+
+
+class _Way:
+    """How a receiver is dialled, and where that led."""
+
+    __slots__ = ("address", "plain")
+
+    def __init__(self, *, plain: bool) -> None:
+        self.plain = plain
+        self.address: str | None = None
+
+
+# The way of the post that runs in this context. aiohttp calls back from within it, and
+# passes nothing on.
+WAY: Final[ContextVar[_Way]] = ContextVar("way")
 
 
 class WebhookClient:
     """Connections to receivers, kept open between events. Make it where a loop runs.
 
+    A resolver that is given becomes the client's own, which closes it.
     How many posts are under way at once is for the caller to bound: a post that waited
     here for its turn would wait within its timeout.
     """
@@ -94,17 +121,22 @@ class WebhookClient:
         resolver: AbstractResolver | None = None,
         tls: ssl.SSLContext | None = None,  # None trusts what the system trusts
     ) -> None:
+        self._guard = guard
         self._timeout_seconds = timeout_seconds
+        self._resolver = resolver or Resolver(
+            deadline_seconds=min(DEADLINE_SECONDS, timeout_seconds / 2)
+        )
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                socket_factory=guard.socket_for,
-                resolver=resolver or Resolver(),
+                socket_factory=self._socket,
+                resolver=self._resolver,
                 ssl=tls or True,
                 limit=0,
                 keepalive_timeout=KEEPALIVE_SECONDS,
             ),
             # One clock for all of it, in post(): aiohttp's rounds up to whole seconds.
             timeout=aiohttp.ClientTimeout(total=None),
+            response_class=_Response,
             # An answer is shown to people as it came, so it had better be text.
             headers={"accept-encoding": "identity"},
             auto_decompress=False,
@@ -118,32 +150,60 @@ class WebhookClient:
         response: aiohttp.ClientResponse | None = None
         answer = bytearray()
         why: Why = "timeout"
+        scheme = url.partition(":")[0].lower()
+        if scheme not in SCHEMES:  # aiohttp takes others for one of them
+            return NoAnswer(why="url", milliseconds=0)
+        way = _Way(plain=scheme == "http")
+        WAY.set(way)
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 response = await self._session.post(
                     url, data=body, headers=headers, allow_redirects=False
                 )
                 await _read(response, answer)
-        except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
+        except (aiohttp.ClientError, OSError, ValueError, IndexError) as error:
             why = _why(error)
         finally:
             if response is not None:
                 response.close()  # unless it was read to its end, the connection is spoilt
         milliseconds = round((perf_counter() - started) * 1000)
         if response is None:
-            return NoAnswer(why=why, milliseconds=milliseconds)
+            return NoAnswer(why=why, milliseconds=milliseconds, address=way.address)
         if 200 <= response.status <= 299:  # noqa: PLR2004  (what HTTP calls success)
-            return Delivered(status=response.status, milliseconds=milliseconds)
+            return Delivered(
+                status=response.status,
+                milliseconds=milliseconds,
+                answer=bytes(answer),
+                address=way.address,
+            )
         return Refused(
             status=response.status,
             retry_after_seconds=_retry_after(response.headers),
-            answer=bytes(answer),
             milliseconds=milliseconds,
+            answer=bytes(answer),
+            address=way.address,
         )
+
+    def _socket(self, info: AddressInfo) -> socket:
+        return self._guard.socket_for(info, plain=WAY.get().plain)
 
     async def close(self) -> None:
         """Give back connections; a post under way ends as "closed" or is cancelled."""
         await self._session.close()
+        await self._resolver.close()
+
+
+class _Response(aiohttp.ClientResponse):
+    """Notes where it comes from before it waits, and so before anything can go wrong.
+
+    Once an answer has ended its connection belongs to somebody else, and it may end before
+    the caller sees it.
+    """
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        if connection.transport and (peer := connection.transport.get_extra_info("peername")):
+            WAY.get().address = peer[0]
+        return await super().start(connection)
 
 
 async def _read(response: aiohttp.ClientResponse, answer: bytearray) -> None:

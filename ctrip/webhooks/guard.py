@@ -7,9 +7,10 @@ end there, and TLS still checks the name. aiohttp does not ask a resolver about 
 addresses, so a resolver that filters would not do.
 
 An address is refused if it is not public, and also if it is on DENIED: Python calls
-some of those public (NAT64, 6to4, multicast; which ones depends on its version).
-The operator, and nobody else, may allow networks of his own. Addresses where clouds
-hand out credentials are refused even then.
+some of those public (NAT64, 6to4, multicast; which ones depends on its version). So is
+one whose port is another protocol's, and one that is to be spoken to without TLS.
+The operator, and nobody else, may allow networks of his own, and TLS is not asked for
+there. Addresses where clouds hand out credentials are refused even then.
 
 check_url() says the same early, where somebody is there to read it. It is advice: a
 name may point elsewhere by the time it is dialled.
@@ -56,25 +57,45 @@ DENIED: Final = tuple(
         "203.0.113.0/24",
         "224.0.0.0/4",
         "240.0.0.0/4",
-        "::/96",  # unspecified, loopback and IPv4-compatible
-        "64:ff9b::/96",  # NAT64: any IPv4 address may be inside
-        "64:ff9b:1::/48",
-        "100::/64",
-        "2001::/32",  # Teredo, the same
+        "::/3",  # loopback, IPv4-compatible and -translated, NAT64: an IPv4 address may be inside
+        "2001::/23",  # protocols of the IETF; Teredo, the same
         "2001:db8::/32",
         "2002::/16",  # 6to4, the same
         "3fff::/20",
-        "5f00::/16",
-        "fc00::/7",
-        "fe80::/10",
-        "fec0::/10",
-        "ff00::/8",
+        "4000::/2",  # given to nobody
+        "8000::/1",  # nor this; local (fc00::/7, fe80::/10, fec0::/10) and multicast
     )
 )
 # Where clouds hand credentials to whoever asks: no configuration opens these.
-METADATA: Final = (ip_network("169.254.0.0/16"), ip_network("fd00:ec2::254/128"))
-# The last 32 bits of these are an IPv4 address (RFC 6052; RFC 4291, 2.5.5.1).
-IPV4_INSIDE: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
+METADATA: Final = tuple(
+    ip_network(network)
+    for network in (
+        "169.254.0.0/16",  # nearly all of them
+        "100.100.100.200/32",  # Alibaba
+        "168.63.129.16/32",  # Azure, a public address that only its machines reach
+        "192.0.0.192/32",  # Oracle
+        "fd00:ec2::/32",  # AWS
+        "fd20:ce::254/128",  # Google
+    )
+)
+# The last 32 bits of these are an IPv4 address (RFC 4291, RFC 6052, RFC 8215, RFC 2765).
+IPV4_INSIDE: Final = (
+    IPv6Network("::/96"),
+    IPv6Network("64:ff9b::/96"),
+    IPv6Network("64:ff9b:1::/48"),
+    IPv6Network("::ffff:0:0:0/96"),
+)
+# Ports of protocols that can be spoken to through HTTP: the "bad ports" that browsers
+# refuse (WHATWG Fetch Standard, "Port blocking").
+BAD_PORTS: Final = frozenset(
+    {
+        0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95,
+        101, 102, 103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179,
+        389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601,
+        636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566,
+        6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+    }
+)  # fmt: skip
 LOOPBACK: Final = ip_address("127.0.0.1")
 
 URL_SIZE_MAX: Final = 2048  # characters; what servers commonly take
@@ -105,8 +126,11 @@ class Guard:
     def __init__(self, allow_cidrs: Sequence[str] = ()) -> None:
         self._allowed = tuple(_network(cidr) for cidr in allow_cidrs)
 
-    def allows(self, address: str) -> bool:
-        """Say if a literal address may be dialled. What cannot be parsed may not."""
+    def allows(self, address: str, *, plain: bool = False) -> bool:
+        """Say if a literal address may be dialled. What cannot be parsed may not.
+
+        `plain` is HTTP without TLS, which is for the operator's own networks.
+        """
         try:
             parsed = _unmapped(ip_address(address))
         except ValueError:
@@ -115,13 +139,14 @@ class Guard:
             return False
         if _within(parsed, self._allowed):
             return True
-        return parsed.is_global and not _within(parsed, DENIED)
+        return not plain and parsed.is_global and not _within(parsed, DENIED)
 
-    def socket_for(self, info: AddressInfo) -> socket.socket:
+    def socket_for(self, info: AddressInfo, *, plain: bool = False) -> socket.socket:
         """Return the socket to dial an address with; raise BlockedAddress if it may not be."""
-        family, kind, protocol, _, address = info
-        if family not in {socket.AF_INET, socket.AF_INET6} or not self.allows(address[0]):
-            log.warning("webhook address refused", address=str(address[0]))
+        family, kind, protocol, _, (address, *rest) = info
+        port = rest[0] if family in {socket.AF_INET, socket.AF_INET6} else 0  # 0 is a bad one
+        if port in BAD_PORTS or not self.allows(address, plain=plain):
+            log.warning("webhook address refused", address=str(address), port=port, plain=plain)
             raise BlockedAddress
         return socket.socket(family, kind, protocol)
 
@@ -137,7 +162,10 @@ class Guard:
                 return "Webhook URL must start with https://"
             if "@" in parts.netloc:
                 return "Webhook URL must not hold a user name or password"
-            return self._check_host(_host(parts), plain=parts.scheme == "http")
+            host = _host(parts)
+            if parts.port in BAD_PORTS:
+                return f"Webhook URL names port {parts.port}, which is not for HTTP"
+            return self._check_host(host, plain=parts.scheme == "http")
         except ValueError:
             return "Webhook URL is not a valid URL"
 
@@ -162,7 +190,7 @@ class Guard:
 
 def _host(parts: SplitResult) -> str:
     """Return the host as it would be looked up; raise ValueError if there is none."""
-    if parts.port == 0 or not parts.hostname or "%" in parts.hostname:
+    if not parts.hostname or "%" in parts.hostname:
         raise ValueError
     # IDNA also folds the many Unicode digits and dots into the ASCII ones (RFC 3490).
     return parts.hostname.encode("idna").decode().lower().removesuffix(".")

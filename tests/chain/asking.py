@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ctrip.chain.client import Ours
 from ctrip.chain.rpc import RpcChain
 from ctrip.clock import Clock
 from ctrip.core.blocks import Block, Span
@@ -41,9 +42,12 @@ def client_of(
     return RpcChain(chain or a_chain(), urls, clock or FakeClock(), timeout_seconds=timeout_seconds)
 
 
-async def read(chain: RpcChain, first: int = 3, last: int = 5) -> list[Block]:
+async def read(
+    chain: RpcChain, first: int = 3, last: int = 5, *, ours: Ours | None = None
+) -> list[Block]:
     """Ask for some blocks with the transfers of the one token."""
-    return await chain.blocks(BlockNumber(first), BlockNumber(last), tokens=[RawAddress(TOKEN)])
+    tokens = [RawAddress(TOKEN)]
+    return await chain.blocks(BlockNumber(first), BlockNumber(last), tokens=tokens, ours=ours)
 
 
 async def read_span(chain: RpcChain, above: int = 2, last: int = 5, *, again: bool = False) -> Span:

@@ -1,5 +1,6 @@
 """What every ChainClient does, asked of the fake chain and of RpcChain on a real node."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from itertools import pairwise
 
@@ -126,6 +127,25 @@ async def test_only_the_tokens_asked_for_are_shown(world: World) -> None:
     assert [log.contract for log in (await newest(world, world.other_token)).logs] == [
         world.other_token
     ]
+
+
+async def test_what_goes_to_others_than_ours_is_left_out(world: World) -> None:
+    sent = {await world.pay(SHOP, 1), await world.pay_token(SHOP, 3)}
+    await world.pay(CAFE, 2)
+    await world.pay_token(CAFE, 4)
+    await world.mine()
+    asked: set[RawAddress] = set()
+
+    async def ours(offered: Collection[RawAddress]) -> Collection[RawAddress]:
+        asked.update(offered)
+        return {SHOP}
+
+    number, tokens = await tip(world), [world.token]
+    [block] = await world.client.blocks(number, number, tokens=tokens, ours=ours)
+    assert asked >= {SHOP, CAFE}
+    assert [(call.recipient, call.amount) for call in block.calls] == [(SHOP, 1)]
+    assert [(log.recipient, log.amount) for log in block.logs] == [(SHOP, 3)]
+    assert {c.tx_hash for c in block.calls} | {log.tx_hash for log in block.logs} == sent
 
 
 async def test_one_block_may_pay_many_in_many_coins(world: World) -> None:

@@ -1,9 +1,12 @@
 """Blocks, logs and receipts that cannot be true, cannot be read, or are no money."""
 
+from collections.abc import Collection
+
 import pytest
 
 from ctrip.chain.client import ChainOutage, InconsistentChain
 from ctrip.chain.rpc import RpcChain
+from ctrip.core.ids import RawAddress
 from tests.chain.asking import hashes, numbers, read, read_one
 from tests.chain.lies import WRONG_FIELDS, wrong_field
 from tests.chain.lying_node import (
@@ -153,6 +156,52 @@ async def test_hex_in_capitals_is_read(chain: RpcChain, node: LyingNode) -> None
     assert (await read_one(chain)).logs == honest
 
 
+async def to_shop(offered: Collection[RawAddress]) -> Collection[RawAddress]:
+    return [address for address in offered if address == SHOP]
+
+
+async def test_capitals_hide_no_address_of_ours(chain: RpcChain, node: LyingNode) -> None:
+    loud = "0x" + SHOP[2:].upper()
+    node.blocks[4]["transactions"] = [a_transaction(4, 5, to=loud)]
+    topics = [topic.upper().replace("0X", "0x") for topic in a_log(4)["topics"]]
+    node.logs[block_hash(4)] = [a_log(4, topics=topics)]
+    [block] = await read(chain, 4, 4, ours=to_shop)
+    assert [(call.recipient, call.amount) for call in block.calls] == [(SHOP, 5)]
+    assert [(log.recipient, log.amount) for log in block.logs] == [(SHOP, 7)]
+
+
+async def test_nobody_is_asked_about_an_address_that_is_none(
+    chain: RpcChain, node: LyingNode
+) -> None:
+    node.blocks[4]["transactions"] = [a_transaction(4, 5, to="0x" + "\0" * 40)]
+    with pytest.raises(ChainOutage, match="wrong shape"):
+        await read(chain, 4, 4, ours=nobody)
+
+
+async def nobody(offered: Collection[RawAddress]) -> Collection[RawAddress]:
+    pytest.fail(f"asked about {offered}")
+
+
+@pytest.mark.parametrize("fields", [{"value": "5"}, {"from": "0x5a"}, {"hash": "0x1"}])
+async def test_a_payment_to_us_that_cannot_be_read_is_an_outage(
+    chain: RpcChain, node: LyingNode, fields: Json
+) -> None:
+    node.blocks[4]["transactions"] = [a_transaction(4, 5, **fields)]
+    node.logs[block_hash(4)] = []
+    with pytest.raises(ChainOutage):
+        await read(chain, 4, 4, ours=to_shop)
+
+
+@pytest.mark.parametrize(("name", "value"), list(SPELLED.items()))
+async def test_a_log_to_a_stranger_is_checked_too(
+    chain: RpcChain, node: LyingNode, name: str, value: str
+) -> None:
+    stranger = [*a_log(4)["topics"][:2], word(0x5B)]
+    node.logs[block_hash(4)] = [{**a_log(4, topics=stranger), name: value[:-1] + "e"}]
+    with pytest.raises(InconsistentChain):
+        await read(chain, 4, 4, ours=to_shop)
+
+
 async def test_the_largest_amounts_are_exact(chain: RpcChain, node: LyingNode) -> None:
     largest = 2**256 - 1
     node.blocks[4]["transactions"] = [a_transaction(4, largest)]
@@ -184,6 +233,7 @@ async def test_a_payment_that_cannot_be_read_is_an_outage(
     chain: RpcChain, node: LyingNode, fields: Json
 ) -> None:
     node.blocks[4]["transactions"] = [a_transaction(4, 5, **fields)]
+    node.logs[block_hash(4)] = []
     with pytest.raises(ChainOutage):
         await read(chain)
 

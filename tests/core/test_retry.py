@@ -1,14 +1,18 @@
 """The waits between attempts."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctrip.core.retry import SCHEDULE, next_attempt
+from ctrip.core import retry
+from ctrip.core.retry import SCHEDULE
 
 MINUTE = timedelta(minutes=1)
+LONG_AGO = timedelta(days=4)  # an event's age that asks for nothing
+next_attempt = partial(retry.next_attempt, age=LONG_AGO)
 attempts = st.integers(0, len(SCHEDULE) - 1)
 jitters = st.floats(0, 1)
 
@@ -23,6 +27,16 @@ def test_it_lasts_three_days_and_then_gives_up() -> None:
     assert sum(SCHEDULE, timedelta()) > timedelta(days=3)
     assert next_attempt(10, jitter=0.5) is None
     assert next_attempt(10, jitter=0.5, retry_after_seconds=1, busy=True) is None
+
+
+@given(st.lists(jitters, min_size=9, max_size=9))
+def test_however_the_dice_fall_it_is_tried_for_three_days(dice: list[float]) -> None:
+    age = timedelta(0)
+    for attempt, jitter in enumerate(dice, start=1):
+        wait = retry.next_attempt(attempt, jitter=jitter, age=age)
+        assert wait is not None
+        age += wait
+    assert age >= timedelta(hours=72)
 
 
 @given(attempts, jitters)

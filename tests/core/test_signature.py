@@ -129,6 +129,13 @@ def test_a_weak_or_broken_secret_has_a_fault(secret: str) -> None:
     assert secret_fault(secret)
 
 
+@pytest.mark.parametrize("secret", ["whsk_" + "QUFB" * 16, "whpk_" + "QUFB" * 8])
+def test_a_key_of_ed25519_is_no_hmac_secret(secret: str) -> None:
+    assert "ed25519" in (secret_fault(secret) or "")
+    with pytest.raises(UnusableSecret):
+        headers("evt_1", 1, BODY, [secret])
+
+
 @pytest.mark.parametrize("secret", [WHSEC, PLAIN, "sixteen letters!"])
 def test_a_good_secret_has_none(secret: str) -> None:
     assert secret_fault(secret) is None

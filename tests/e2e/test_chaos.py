@@ -62,7 +62,10 @@ async def all_settled(conn: "asyncpg.Connection[Any]", trouble: Trouble) -> None
 
 async def all_delivered(conn: "asyncpg.Connection[Any]") -> None:
     async def look() -> bool:
-        query = "SELECT count(*) FROM deliveries WHERE state <> 'delivered'"
+        query = (
+            "SELECT (SELECT count(*) FROM deliveries) + "
+            "(SELECT count(*) FROM deliveries_done WHERE NOT delivered)"
+        )
         return bool(await conn.fetchval(query) == 0)
 
     await until("every event is delivered", look, seconds=SETTLE_SECONDS_MAX)

@@ -96,7 +96,7 @@ async def bad_receivers(it: World) -> None:
         before = len(it.receiver.received)
         await it.gateway.create(amount=count)
         await it.receiver.wait_for(before + 1)
-    await until("failed deliveries are noted", lambda: said(it, '"state": "waiting"'))
+    await until("failed deliveries are noted", lambda: said(it, '"ended": false'))
 
 
 async def said(it: World, text: str) -> bool:

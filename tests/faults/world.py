@@ -107,22 +107,20 @@ class World:
         self._duties = self._start()
         network = Network(chain=chain, rpc_urls=())
         guard = Guard(())
-        self._creator = Creator(
-            [network], Payments(), WALLET, pool, self.clock, guard, self._news, to_global=False
-        )
+        self._creator = Creator([network], Payments(), WALLET, pool, self.clock, guard, self._news)
 
     def _start(self) -> dict[str, RunOnce]:
         """Return the passes of all that looks at the chain, as the app starts them."""
         seeing = (self._chain, self._client, self._pool, self.clock)
         common = (*seeing, self._news)
-        watcher = Watcher(*seeing, self.health, self._news, to_global=False)
+        watcher = Watcher(*seeing, self.health, self._news)
         return {
             "watch": watcher.run_once,
-            "vouch": Voucher(*common, to_global=False).run_once,
-            "probe": Probe(*common, to_global=False).run_once,
-            "rescan": Rescanner(*common, to_global=False).run_once,
-            "reread": Rereader(*common, to_global=False).run_once,
-            "audit": Auditor(*common, to_global=False).run_once,
+            "vouch": Voucher(*common).run_once,
+            "probe": Probe(*common).run_once,
+            "rescan": Rescanner(*common).run_once,
+            "reread": Rereader(*common).run_once,
+            "audit": Auditor(*common).run_once,
         }
 
     async def close(self) -> None:

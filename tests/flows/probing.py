@@ -54,7 +54,7 @@ class ShyChain(FakeChain):
 def a_probe(world: World, pool: Pool | None = None) -> Probe:
     """Return a probe that remembers nothing, as after a restart."""
     on = world.pool if pool is None else pool
-    return Probe(world.served, world.chain, on, world.clock, world.news, to_global=True)
+    return Probe(world.served, world.chain, on, world.clock, world.news)
 
 
 async def probe(world: World, looking: Probe | None = None) -> None:
@@ -75,7 +75,7 @@ async def seen(world: World, payment: Payment) -> list[tuple[str, int, int]]:
 def an_auditor(world: World, pool: Pool | None = None) -> Auditor:
     """Return an auditor that remembers nothing, as after a restart."""
     on = world.pool if pool is None else pool
-    return Auditor(world.served, world.chain, on, world.clock, world.news, to_global=True)
+    return Auditor(world.served, world.chain, on, world.clock, world.news)
 
 
 async def audit(world: World, auditor: Auditor | None = None) -> None:
@@ -96,4 +96,4 @@ async def read_all_again(world: World) -> None:
     for item in await find(world.served, chain, world.pool, blocks):
         changes[item.payment_id].append(TransferSeen(item.transfer))
     async with transaction(world.pool) as conn:
-        await apply(conn, changes, to_global=True, now=world.clock.now())
+        await apply(conn, changes, now=world.clock.now())

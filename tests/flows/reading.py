@@ -19,12 +19,7 @@ def rescanner(
 ) -> Rescanner:
     """Return one that remembers nothing, as after a restart."""
     return Rescanner(
-        world.served,
-        client or world.chain,
-        pool or world.pool,
-        world.clock,
-        world.news,
-        to_global=True,
+        world.served, client or world.chain, pool or world.pool, world.clock, world.news
     )
 
 

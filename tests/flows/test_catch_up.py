@@ -1,9 +1,9 @@
 """After hours of downtime: the newest blocks first, then what lies between, and all of it once."""
 
 import asyncio
-from collections.abc import Collection
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -222,13 +222,11 @@ class Measured(FakeChain):
         super().__init__(block_seconds=BLOCK_SECONDS)
         self.now = self.most = 0
 
-    async def blocks(
-        self, first: BlockNumber, last: BlockNumber, *, tokens: Collection[RawAddress]
-    ) -> list[Block]:
+    async def blocks(self, first: BlockNumber, last: BlockNumber, **asked: Any) -> list[Block]:
         self.now += last - first + 1
         self.most = max(self.most, self.now)
         await asyncio.sleep(0)
-        read = await super().blocks(first, last, tokens=tokens)
+        read = await super().blocks(first, last, **asked)
         self.now -= last - first + 1
         return read
 
@@ -278,7 +276,7 @@ async def test_whatever_the_downtimes_all_money_is_credited_once(pool: Pool, see
     await pass_by(world, 5)
     await world.watch()
     await finish(world)
-    reader = Rereader(world.served, world.chain, pool, world.clock, world.news, to_global=True)
+    reader = Rereader(world.served, world.chain, pool, world.clock, world.news)
     more = True
     while more:
         more = await reader.run_once()

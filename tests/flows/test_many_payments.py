@@ -29,6 +29,7 @@ from tests.support.builders import CREATED, TOKEN, a_transfer, head, seen
 from tests.support.clock import FakeClock
 from tests.support.fake_chain import FakeChain
 from tests.support.flaky import FlakyPool
+from tests.support.receivers_on_record import has_receiver
 from tests.support.token_contracts import deploy
 
 MANY: Final = 10_000
@@ -51,15 +52,16 @@ async def born(pool: Pool, count: int) -> list[Payment]:
         replace(fresh(), address=Address(f"0x{PLAIN + n:040x}"), **(coin if n < COINS else usd))
         for n in range(count)
     ]
+    await has_receiver(pool)
     async with connection(pool) as conn:
-        await births.write(conn, made, wallet=WALLET, to_global=True, now=CREATED)
+        await births.write(conn, made, wallet=WALLET, now=CREATED)
     return made
 
 
 def a_watcher(chain: Chain, client: ChainClient, pool: Pool) -> Watcher:
     clock = FakeClock()
     health = Health(clock, [chain])
-    return Watcher(chain, client, pool, clock, health, asyncio.Event(), to_global=True)
+    return Watcher(chain, client, pool, clock, health, asyncio.Event())
 
 
 async def outcome(pool: Pool) -> list[tuple[Any, ...]]:
@@ -68,14 +70,20 @@ async def outcome(pool: Pool) -> list[tuple[Any, ...]]:
         rows = await conn.fetch(
             "SELECT status, amount_received = amount AS paid, flags = '{}' AS plain, "
             "(SELECT count(*) FROM transfers t WHERE t.payment_id = p.id) AS transfers, "
-            "(SELECT string_agg(type || ' ' || (SELECT string_agg(target, ',') FROM deliveries "
+            "(SELECT string_agg(type || ' ' || (SELECT string_agg(endpoint_id, ',') FROM deliveries "
             "WHERE event_id = e.id), '; ' ORDER BY sequence) FROM events e "
             "WHERE e.payment_id = p.id) AS news, count(*) FROM payments p GROUP BY 1, 2, 3, 4, 5"
         )
     return [tuple(row) for row in rows]
 
 
-ALL_DETECTED: Final = ("detected", True, True, 1, "payment.created global; payment.detected global")
+ALL_DETECTED: Final = (
+    "detected",
+    True,
+    True,
+    1,
+    "payment.created we_config; payment.detected we_config",
+)
 
 
 @pytest.fixture
@@ -146,7 +154,7 @@ async def test_few_payments_are_written_in_three_statements(pool: Pool) -> None:
     made = await born(pool, 20)
     counting = FlakyPool(pool)
     async with transaction(counting.as_pool()) as conn:
-        await apply(conn, paid(made), to_global=True, now=CREATED)
+        await apply(conn, paid(made), now=CREATED)
     assert len(counting.statements) == len(["BEGIN", "lock", "transfers"]) + 3 + len(["COMMIT"])
 
 
@@ -178,8 +186,10 @@ async def test_a_fault_in_a_late_part_leaves_nothing_written(pool: Pool) -> None
     changes[last.id] = [seen(final), head(9, 9), seen(replace(final, block_hash=BlockHash("")))]
     with pytest.raises(InvariantError, match="changed its block"):
         async with transaction(pool) as conn:
-            await apply(conn, changes, to_global=True, now=CREATED)
-    assert await outcome(pool) == [("pending", False, True, 0, "payment.created global", len(made))]
+            await apply(conn, changes, now=CREATED)
+    assert await outcome(pool) == [
+        ("pending", False, True, 0, "payment.created we_config", len(made))
+    ]
 
 
 def paid(made: Sequence[Payment]) -> dict[PaymentId, list[Any]]:

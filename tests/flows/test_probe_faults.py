@@ -161,6 +161,7 @@ async def test_a_reorg_takes_what_a_trace_named_and_gives_it_back(world: World) 
     await world.watch()
     await probe(world, looking)
     assert (await world.now(payment)).status is Status.PENDING
+    await world.mine()
     world.chain.resend(tx_hash)
     await world.mine()
     await probe(world, looking)

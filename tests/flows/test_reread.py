@@ -10,7 +10,12 @@ from ctrip.core import scan
 from ctrip.core.chains import NativeSource
 from ctrip.core.ids import ChainName, RawAddress
 from ctrip.core.payment import Status
-from ctrip.flows.reread import EndpointsDisagree, Rereader
+from ctrip.flows.reread import (
+    REREAD_BLOCKS_MIN,
+    REREAD_SECONDS_MAX,
+    EndpointsDisagree,
+    Rereader,
+)
 from ctrip.store.pool import DatabaseOutage, Pool
 from tests.flows.reading import WHOLE_WAY, finish
 from tests.flows.torn_chains import Forked, Partial, Polygon
@@ -24,14 +29,7 @@ OTHER = RawAddress("0x" + "0b" * 20)
 
 
 def rereader(world: World, *, pool: Pool | None = None) -> Rereader:
-    return Rereader(
-        world.served,
-        world.chain,
-        pool or world.pool,
-        world.clock,
-        world.news,
-        to_global=True,
-    )
+    return Rereader(world.served, world.chain, pool or world.pool, world.clock, world.news)
 
 
 async def reread_up_to(world: World) -> int:
@@ -82,6 +80,33 @@ async def test_an_idle_chain_is_not_read_again(world: World) -> None:
     await world.mine(5)
     await rereader(world).run_once()
     assert (world.chain.asked["span"], await reread_up_to(world)) == (1, 43)
+
+
+async def test_of_slow_blocks_many_are_read_again_at_once(world: World) -> None:
+    await world.create_usd(100)
+    reader = rereader(world)
+    await world.mine(10)
+    await reader.run_once()
+    await world.mine(REREAD_BLOCKS_MIN - 1)
+    await reader.run_once()
+    assert world.chain.asked["span"] == 1
+    await world.mine(1)
+    await reader.run_once()
+    assert (world.chain.asked["span"], await reread_up_to(world)) == (2, 8 + REREAD_BLOCKS_MIN)
+
+
+async def test_few_blocks_do_not_wait_for_more_for_ever(world: World) -> None:
+    payment = await world.create_usd(100)
+    reader = rereader(world)
+    await world.mine(10)
+    await reader.run_once()
+    world.chain.hidden = {world.chain.pay_token(USD, address(payment), 100)}
+    await world.mine(3)
+    await reader.run_once()
+    assert await world.told(payment) == ["created"]
+    world.clock.move(seconds=REREAD_SECONDS_MAX)
+    await reader.run_once()
+    assert await world.told(payment) == WHOLE_WAY
 
 
 async def test_money_of_closed_payments_is_compared_too(pool: Pool) -> None:

@@ -1,7 +1,6 @@
 """Ranges that are read beside the newest blocks: credited once, whatever breaks off."""
 
 import asyncio
-from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -184,12 +183,10 @@ class Torn(FakeChain):
         self.other: FakeChain | None = None
         self.holes = False
 
-    async def blocks(
-        self, first: BlockNumber, last: BlockNumber, *, tokens: Collection[RawAddress]
-    ) -> list[Block]:
+    async def blocks(self, first: BlockNumber, last: BlockNumber, **asked: Any) -> list[Block]:
         if self.other and first > 1:
-            return await self.other.blocks(first, last, tokens=tokens)
-        read = await super().blocks(first, last, tokens=tokens)
+            return await self.other.blocks(first, last, **asked)
+        read = await super().blocks(first, last, **asked)
         return read[:3] + read[4:] if self.holes else read
 
 
@@ -259,13 +256,11 @@ class Measured(FakeChain):
         super().__init__()
         self.now = self.most = 0
 
-    async def blocks(
-        self, first: BlockNumber, last: BlockNumber, *, tokens: Collection[RawAddress]
-    ) -> list[Block]:
+    async def blocks(self, first: BlockNumber, last: BlockNumber, **asked: Any) -> list[Block]:
         self.now += last - first + 1
         self.most = max(self.most, self.now)
         await asyncio.sleep(0)
-        read = await super().blocks(first, last, tokens=tokens)
+        read = await super().blocks(first, last, **asked)
         self.now -= last - first + 1
         return read
 

@@ -21,7 +21,7 @@ async def world(pool: Pool) -> World:
 
 
 def voucher(world: World) -> Voucher:
-    return Voucher(world.served, world.chain, world.pool, world.clock, world.news, to_global=True)
+    return Voucher(world.served, world.chain, world.pool, world.clock, world.news)
 
 
 async def test_a_small_amount_needs_one_endpoint(world: World) -> None:

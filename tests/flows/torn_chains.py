@@ -1,6 +1,7 @@
 """Chains whose endpoints do not show the same."""
 
 from collections.abc import Collection
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -17,9 +18,7 @@ class Partial(FakeChain):
         self.first_lacks: set[tuple[TxHash, int]] = set()  # logs, by transaction and index
         self.second_lacks: set[TxHash] = set()
 
-    async def blocks(
-        self, first: BlockNumber, last: BlockNumber, *, tokens: Collection[RawAddress]
-    ) -> list[Block]:
+    async def blocks(self, first: BlockNumber, last: BlockNumber, **asked: Any) -> list[Block]:
         return [
             replace(
                 block,
@@ -29,7 +28,7 @@ class Partial(FakeChain):
                     if (one.tx_hash, one.log_index) not in self.first_lacks
                 ),
             )
-            for block in await super().blocks(first, last, tokens=tokens)
+            for block in await super().blocks(first, last, **asked)
         ]
 
     async def span(
@@ -68,10 +67,8 @@ class Forked(FakeChain):
 class Polygon(FakeChain):
     """A chain whose native coin moves in logs; its first endpoint hides some of them."""
 
-    async def blocks(
-        self, first: BlockNumber, last: BlockNumber, *, tokens: Collection[RawAddress]
-    ) -> list[Block]:
-        read = await super().blocks(first, last, tokens=tokens)
+    async def blocks(self, first: BlockNumber, last: BlockNumber, **asked: Any) -> list[Block]:
+        read = await super().blocks(first, last, **asked)
         return [
             replace(block, calls=(), moves=tuple(m.move for m in self._moves(block)))
             for block in read

@@ -15,6 +15,7 @@ from msgspec import json
 from msgspec.structs import replace
 
 from ctrip.core.chains import Chain
+from ctrip.core.endpoints import CONFIG
 from ctrip.core.finality import Depth
 from ctrip.core.ids import Amount, RawAddress, raw
 from ctrip.core.payment import Payment
@@ -31,6 +32,7 @@ from ctrip.webhooks.guard import Guard
 from tests.support.builders import CHAIN, CHAIN_ID, TOKEN
 from tests.support.clock import FakeClock
 from tests.support.fake_chain import FakeChain
+from tests.support.receivers_on_record import has_receiver
 
 ANVIL: Final = Chain(
     name=CHAIN,
@@ -58,28 +60,19 @@ class World:
         self.news = asyncio.Event()
         self.health = Health(clock, [served])
         self.creator = self.creator_on(pool)
-        self.expirer = Expirer(served.name, pool, clock, self.news, to_global=True)
+        self.expirer = Expirer(served.name, pool, clock, self.news)
 
     def creator_on(self, pool: Pool, settings: Payments | None = None) -> Creator:
         network = Network(chain=self.served, rpc_urls=())
         guard = Guard(("127.0.0.0/8",))
         return Creator(
-            [network],
-            settings or Payments(),
-            WALLET,
-            pool,
-            self.clock,
-            guard,
-            self.news,
-            to_global=True,
+            [network], settings or Payments(), WALLET, pool, self.clock, guard, self.news
         )
 
     def watcher(self, pool: Pool | None = None) -> Watcher:
         """Return a watcher that remembers nothing, as after a restart."""
         on = self.pool if pool is None else pool
-        return Watcher(
-            self.served, self.chain, on, self.clock, self.health, self.news, to_global=True
-        )
+        return Watcher(self.served, self.chain, on, self.clock, self.health, self.news)
 
     async def create(self, amount: int = 100, **asked: Any) -> Payment:
         order = Order(chain=self.served.name, amount=Amount(amount), **asked)
@@ -117,12 +110,12 @@ class World:
     async def told(self, payment: Payment) -> list[str]:
         """Return the types of all news of a payment; check that none is missing or twice."""
         rows = await self.rows(
-            "SELECT e.*, array(SELECT target FROM deliveries WHERE event_id = e.id) AS targets "
+            "SELECT e.*, array(SELECT endpoint_id FROM deliveries WHERE event_id = e.id) AS targets "
             "FROM events e WHERE payment_id = $1 ORDER BY sequence",
             payment.id,
         )
         assert [row["sequence"] for row in rows] == list(range(1, len(rows) + 1)), "I7"
-        assert all("global" in row["targets"] for row in rows), "I6"
+        assert all(CONFIG in row["targets"] for row in rows), "I6"
         assert all(json.decode(row["body"])["sequence"] == row["sequence"] for row in rows)
         return [row["type"].removeprefix("payment.") for row in rows]
 
@@ -143,6 +136,7 @@ class World:
 
 async def a_world(pool: Pool, chain: FakeChain | None = None, **changes: Any) -> World:
     """Return a world whose chain has been read to its head."""
+    await has_receiver(pool)
     world = World(pool, chain or FakeChain(), FakeClock(), replace(ANVIL, **changes))
     await world.watch()
     return world

@@ -80,7 +80,7 @@ class Life:
         clock, news = FakeClock(), asyncio.Event()
         self.client = RpcChain(CHAIN, [Secret(anvil.url)], clock)
         health = Health(clock, [CHAIN])
-        self.watcher = Watcher(CHAIN, self.client, pool, clock, health, news, to_global=True)
+        self.watcher = Watcher(CHAIN, self.client, pool, clock, health, news)
         self.creator = Creator(
             [Network(chain=CHAIN, rpc_urls=())],
             Payments(late_window_seconds=2_592_000),
@@ -89,7 +89,6 @@ class Life:
             clock,
             Guard(),
             news,
-            to_global=True,
         )
         self.made: list[Payment] = []
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 from ctrip.core.events import created
 from ctrip.core.ids import Address, PaymentId
 from ctrip.core.payment import Payment
-from ctrip.store import outbox, payments
+from ctrip.store import endpoints, outbox, payments
 from ctrip.store.pool import Conn
 from tests.support.builders import CREATED, a_payment, a_token_payment
 
@@ -30,5 +30,7 @@ async def written(conn: Conn, *, webhook_url: str | None = None) -> Payment:
     """Write a payment and its first event."""
     payment = fresh(webhook_url=webhook_url)
     await payments.insert(conn, [payment], wallet=WALLET)
-    await outbox.append(conn, [created(payment)], to_global=True, now=CREATED)
+    await endpoints.sync_config(conn, "https://shop.example/all", now=CREATED)
+    await endpoints.add_sites(conn, [webhook_url] if webhook_url else [], now=CREATED)
+    await outbox.append(conn, [created(payment)], now=CREATED)
     return payment

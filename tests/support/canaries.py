@@ -14,8 +14,11 @@ RPC_PATH_KEY: Final = "canaryPathKey8Zq4mB1xT7"
 RPC_QUERY_KEY: Final = "canaryQueryKey5Wd9sK2vR"
 DATABASE_PASSWORD: Final = "canary/Pass@word:3Fh6+%Ljy"  # noqa: S105  planted
 WEBHOOK_SECRET: Final = "whsec_Y2FuYXJ5V2ViaG9va1NlY3JldDdHdDJYcTk="  # noqa: S105  planted
+SECRETS_KEY: Final = "canarySecretsKey9Rt4Lm6Vw1Zx8Qp3"
 
-PLANTED: Final = (MNEMONIC, RPC_PATH_KEY, RPC_QUERY_KEY, DATABASE_PASSWORD, WEBHOOK_SECRET)
+PLANTED: Final = (
+    MNEMONIC, RPC_PATH_KEY, RPC_QUERY_KEY, DATABASE_PASSWORD, WEBHOOK_SECRET, SECRETS_KEY,
+)  # fmt: skip
 WORDS_IN_A_ROW: Final = 4  # of a mnemonic; fewer may be a coincidence
 
 

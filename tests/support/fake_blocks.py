@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ctrip.core.blocks import Block, Header, NativeCall, NativeMove, TokenLog
 from ctrip.core.ids import Amount, RawAddress, TxHash
@@ -58,6 +59,15 @@ def seen(mined: Mined, tokens: Collection[RawAddress], hidden: Collection[TxHash
             for index, (tx, move) in enumerate(moves)
             if move.contract in tokens and move.amount and tx.hash not in hidden
         ),
+    )
+
+
+def without_others(block: Block, ours: Collection[RawAddress]) -> Block:
+    """Return what a block offers to these addresses."""
+    return replace(
+        block,
+        calls=tuple(call for call in block.calls if call.recipient in ours),
+        logs=tuple(log for log in block.logs if log.recipient in ours),
     )
 
 

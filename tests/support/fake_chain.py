@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ctrip.chain.client import ChainOutage, EndpointState, InconsistentChain
+from ctrip.chain.client import ChainOutage, EndpointState, InconsistentChain, Ours
 from ctrip.core.blocks import (
     Block,
     Head,
@@ -30,8 +30,9 @@ from ctrip.core.blocks import (
     Span,
 )
 from ctrip.core.ids import NATIVE, Amount, Asset, BlockHash, BlockNumber, RawAddress, TxHash
+from ctrip.core.matching import recipients
 from ctrip.core.payment import Source, Transfer
-from tests.support.fake_blocks import PAYER, Mined, Move, Tx, digest, seen
+from tests.support.fake_blocks import PAYER, Mined, Move, Tx, digest, seen, without_others
 
 CONTRACT: Final = RawAddress("0x" + "c0" * 20)
 GENESIS: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -164,13 +165,22 @@ class FakeChain:
         return [self._blocks[number].header for number in numbers if number <= self.tip.number]
 
     async def blocks(
-        self, first: BlockNumber, last: BlockNumber, *, tokens: Collection[RawAddress]
+        self,
+        first: BlockNumber,
+        last: BlockNumber,
+        *,
+        tokens: Collection[RawAddress],
+        ours: Ours | None = None,
     ) -> list[Block]:
         """Return a range of blocks, all of it there."""
         self._asked("blocks")
         if last > self.tip.number:
             raise InconsistentChain("fake: a block that should be there is not")
-        return [seen(mined, tokens, self.hidden) for mined in self._blocks[first : last + 1]]
+        read = [seen(mined, tokens, self.hidden) for mined in self._blocks[first : last + 1]]
+        if ours is None:
+            return read
+        whose = await ours(recipients(read))
+        return [without_others(block, whose) for block in read]
 
     async def span(
         self,
@@ -206,7 +216,7 @@ class FakeChain:
     async def holdings(self, at: Header, asked: Sequence[Holding]) -> list[Amount]:
         """Add up what came to each address until then; nothing ever leaves."""
         self._asked("holdings")
-        if at.number > self.tip.number or self._blocks[at.number].header != at:
+        if at.number > self.tip.number or self._blocks[at.number].header.hash != at.hash:
             raise ChainOutage("fake: the block is unknown")
         held: Counter[Holding] = Counter()
         for mined in self._blocks[: at.number + 1]:
@@ -224,7 +234,7 @@ class FakeChain:
         self._asked("moves")
         if not self.traces:
             return None
-        if at.number > self.tip.number or self._blocks[at.number].header != at:
+        if at.number > self.tip.number or self._blocks[at.number].header.hash != at.hash:
             raise ChainOutage("fake: the block is unknown")
         txs = self._blocks[at.number].txs
         return [inner for tx in txs if not tx.fails for inner in tx.inner]

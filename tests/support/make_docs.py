@@ -3,14 +3,16 @@
 In docs/payments.md the edges are those of the machine and the events those of the
 catalogue; only the words are kept here. An edge without words, or words without an edge,
 is a KeyError or a failing tests/test_docs.py, so a new edge cannot go without a sentence.
-In docs/chains.md the faults are those that tests/faults plays.
+In docs/chains.md the faults are those that tests/faults plays. In docs/webhooks.md every event
+is shown by its golden body, under the words that docs/payments.md has for it.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from ctrip.core.events import OF_STATUS
+from ctrip.core.events import OF_STATUS, EventType
 from ctrip.core.machine import EDGES
 from ctrip.core.payment import Status
 from tests.support.rpc_faults import GROUPS
@@ -21,6 +23,11 @@ END: Final = "<!-- end of the generated part -->"
 CHAINS_PAGE: Final = PAGE.with_name("chains.md")
 FAULTS_BEGIN: Final = "<!-- faults -->"  # generated from tests/support/rpc_faults.py
 FAULTS_END: Final = "<!-- /faults -->"
+WEBHOOKS_PAGE: Final = PAGE.with_name("webhooks.md")
+EVENTS_BEGIN: Final = "<!-- generated from tests/golden/events by `make docs`: do not edit -->"
+EVENTS_END: Final = "<!-- end of the catalogue -->"
+GOLDEN_EVENTS: Final = PAGE.parents[1] / "tests" / "golden" / "events"
+EVENT_ROW: Final = re.compile(r"^\| `(payment\.\w+)` \| (.+) \|$", re.MULTILINE)
 
 Edge = tuple[Status, Status]
 
@@ -74,6 +81,15 @@ WORDS: Final[Mapping[Edge, tuple[str, str]]] = {
     (Status.EXPIRED, Status.FAILED): (
         "nothing came",
         "the late window closed, and nothing is on the address",
+    ),
+}
+
+# What is no news of a payment, and so has no row in docs/payments.md.
+NOTICE_WORDS: Final = {
+    EventType.TEST: "somebody asked for a test of the endpoint it names, and nothing happened",
+    EventType.ENDPOINT_DISABLED: (
+        "an endpoint is no longer sent anything: `reason` says why; `failing_since` is null "
+        "unless it failed for too long"
     ),
 }
 
@@ -137,6 +153,30 @@ def renew_faults(page: str) -> str:
     return before + "\n".join(faults()) + rest
 
 
+def catalogue() -> Iterator[str]:
+    """Yield what each event says and looks like, marks included."""
+    words = dict(EVENT_ROW.findall(PAGE.read_text("utf-8"))) | NOTICE_WORDS
+    yield EVENTS_BEGIN
+    for kind in EventType:
+        yield f"\n### `{kind}`\n"
+        yield f"{words[kind][0].upper()}{words[kind][1:]}.\n"
+        yield "<details><summary>Its body</summary>\n"
+        yield "```json"
+        yield (GOLDEN_EVENTS / f"{kind}.json").read_text("utf-8").rstrip()
+        yield "```\n"
+        yield "</details>"
+    yield ""
+    yield EVENTS_END
+
+
+def renew_catalogue(page: str) -> str:
+    """Return docs/webhooks.md with its catalogue of events made anew."""
+    before, rest = page.split(EVENTS_BEGIN)
+    _, rest = rest.split(EVENTS_END)
+    return before + "\n".join(catalogue()) + rest
+
+
 if __name__ == "__main__":
     PAGE.write_text(renew(PAGE.read_text("utf-8")), "utf-8")
     CHAINS_PAGE.write_text(renew_faults(CHAINS_PAGE.read_text("utf-8")), "utf-8")
+    WEBHOOKS_PAGE.write_text(renew_catalogue(WEBHOOKS_PAGE.read_text("utf-8")), "utf-8")

@@ -122,6 +122,7 @@ def environ(database_url: str, webhook_url: str) -> dict[str, str]:
         "CTRIP_WALLET_MNEMONIC": canaries.MNEMONIC,
         "CTRIP_WEBHOOKS_ALLOW_CIDRS": "127.0.0.0/8",
         "CTRIP_WEBHOOKS_SECRET": canaries.WEBHOOK_SECRET,
+        "CTRIP_WEBHOOKS_SECRETS_KEY": canaries.SECRETS_KEY,
         "CTRIP_WEBHOOKS_TIMEOUT_SECONDS": "5",
         "CTRIP_WEBHOOKS_URL": webhook_url,
         "PATH_KEY": canaries.RPC_PATH_KEY,

@@ -32,7 +32,7 @@ async def test_a_transfer_to_a_cancelled_payment(world: World) -> None:
     payment = await world.create(world.usd)
     async with transaction(world.pool) as conn:
         changes = {payment.id: [Cancelled()]}
-        await apply(conn, changes, to_global=True, now=world.clock.now())
+        await apply(conn, changes, now=world.clock.now())
     await world.usd.send(TRANSFER, payment.address, 100)
     await world.mine(3)
     news = ("expired", "cancelled", "late")

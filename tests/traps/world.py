@@ -83,7 +83,7 @@ class World:
         self.client = client_of(self.served, node.url, clock)
         self.news = asyncio.Event()
         self.health = Health(clock, [self.served])
-        self.expirer = Expirer(self.name, pool, clock, self.news, to_global=True)
+        self.expirer = Expirer(self.name, pool, clock, self.news)
 
     def lists(self, *contracts: Contract | RawAddress, **changes: Any) -> None:
         """Write tokens into chains.yaml, as it were."""
@@ -120,14 +120,7 @@ class World:
         order = Order(chain=self.name, amount=Amount(amount), token_id=token_id, **asked)
         network = Network(chain=self.served, rpc_urls=())
         creator = Creator(
-            [network],
-            Payments(),
-            WALLET,
-            self.pool,
-            self.clock,
-            Guard(("127.0.0.0/8",)),
-            self.news,
-            to_global=True,
+            [network], Payments(), WALLET, self.pool, self.clock, Guard(("127.0.0.0/8",)), self.news
         )
         return await creator.create(order)
 
@@ -143,13 +136,7 @@ class World:
     async def watch(self, client: ChainClient | None = None) -> None:
         """Read until there is nothing more to read."""
         watcher = Watcher(
-            self.served,
-            client or self.client,
-            self.pool,
-            self.clock,
-            self.health,
-            self.news,
-            to_global=True,
+            self.served, client or self.client, self.pool, self.clock, self.health, self.news
         )
         for _ in range(PASSES_MAX):
             if not await watcher.run_once():
@@ -164,9 +151,7 @@ class World:
 
     async def audit(self) -> None:
         """Weigh all addresses, and let what was found get final."""
-        auditor = Auditor(
-            self.served, self.client, self.pool, self.clock, self.news, to_global=True
-        )
+        auditor = Auditor(self.served, self.client, self.pool, self.clock, self.news)
         await auditor.run_once()
         await self.mine(3)
         await auditor.run_once()

@@ -14,9 +14,11 @@ from ctrip.core.chains import Chain, Token
 from ctrip.core.finality import Depth
 from ctrip.core.ids import Address, BlockNumber, ChainName
 from ctrip.flows.create import Creator
+from ctrip.flows.endpoints import Endpoints
 from ctrip.flows.health import Health
+from ctrip.flows.tidings import Tidings
 from ctrip.server import http_server
-from ctrip.settings import Network, Payments, Secret, Wallet
+from ctrip.settings import Network, Payments, Secret, Wallet, Webhooks
 from ctrip.store import accounts, blocks
 from ctrip.store.pool import Pool, connection
 from ctrip.wallet.derive import open_wallet
@@ -25,6 +27,7 @@ from ctrip.web.site import Parts, build
 from ctrip.webhooks.guard import Guard
 from tests.support.builders import CHAIN, CHAIN_ID, CREATED, TOKEN, a_head
 from tests.support.clock import FakeClock
+from tests.support.receivers_on_record import has_receiver
 
 # A published vector of BIP-39.
 WORDS: Final = "legal winner thank year wave sausage worth useful legal winner thank yellow"
@@ -63,6 +66,7 @@ CHAINS: Final = (
         tokens=(ELSEWHERE,),
     ),
 )
+SEALING: Final = Webhooks(secrets_key=Secret("5ea1" * 16))
 
 
 class Answer(Struct, frozen=True):
@@ -149,11 +153,16 @@ class Shop:
 
 @asynccontextmanager
 async def open_shop(
-    pool: Pool, *, auth_is_off: bool = False, watched: Iterable[ChainName] = (CHAIN, OTHER)
+    pool: Pool,
+    *,
+    auth_is_off: bool = False,
+    watched: Iterable[ChainName] = (CHAIN, OTHER),
+    webhooks: Webhooks = SEALING,
 ) -> AsyncIterator[Shop]:
     """Serve the site until the end of the block."""
     clock = FakeClock(CREATED)
     health = Health(clock, CHAINS)
+    await has_receiver(pool)
     async with connection(pool) as conn:
         for name in watched:
             await blocks.start(conn, name, a_head(HEAD, HEAD), now=CREATED)
@@ -164,13 +173,14 @@ async def open_shop(
         pool,
         clock,
         Guard(),
-        asyncio.Event(),
-        to_global=True,
+        news := asyncio.Event(),
     )
     parts = Parts(
         pool=pool,
         clock=clock,
         creator=creator,
+        endpoints=Endpoints(pool, Guard(), webhooks, clock, news),
+        tidings=Tidings(pool),
         health=health,
         chains=CHAINS,
         tokens=(TOKEN, DISABLED, ELSEWHERE),

@@ -6,9 +6,24 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+from msgspec import Struct
+
 import ctrip
 from ctrip.core.errors import RequestError
 from ctrip.core.view import PaymentView
+from ctrip.web.endpoint_wire import (
+    ChangeEndpoint,
+    CreateEndpoint,
+    DeliveryView,
+    EndpointView,
+    ListDeliveries,
+    Recover,
+    Redeliver,
+    ReplayView,
+    RotateSecret,
+)
+from ctrip.web.events import AttemptView, EventPageView, KnownEventView, ListEvents, TrailView
 from ctrip.web.problems import CODE_OF_STATUS
 from ctrip.web.site import routes
 from ctrip.web.wire import CreatePayment
@@ -17,6 +32,7 @@ from tests.web.shop import Shop
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 ROW = re.compile(r"^\| `([a-z_]+)` \| (\d{3}) \|", re.MULTILINE)
 ROUTE = re.compile(r"^\| `([A-Z]+) (/\S*)` \|", re.MULTILINE)
+PARAMETER = re.compile(r"\{\w+\}")
 # Not made by an error of ours: a dependency is down, and a fault nobody foresaw.
 ANSWERS = {"unavailable": 503, "internal_error": 500}
 
@@ -45,7 +61,7 @@ def test_every_code_is_told_with_its_status_and_no_other() -> None:
 
 def test_every_route_is_told_and_no_other(shop: Shop) -> None:
     there = {
-        (method, route.path.replace("payment_id", "id"))
+        (method, PARAMETER.sub("{id}", route.path))
         for route in routes(shop.parts)
         for method in (route.methods or set()) - {"HEAD"}
     }
@@ -58,3 +74,20 @@ def test_every_field_is_told() -> None:
         assert f"`{field}`" in create
     for field in PaymentView.__struct_fields__:
         assert f"`{field}`" in rest
+
+
+@pytest.mark.parametrize(
+    ("heading", "kinds"),
+    [
+        ("## Webhook endpoints", [CreateEndpoint, ChangeEndpoint, EndpointView, RotateSecret]),
+        ("### Send again", [Redeliver, Recover, ReplayView, DeliveryView, ListDeliveries]),
+        ("## Events", [ListEvents, EventPageView, KnownEventView, TrailView, AttemptView]),
+    ],
+)
+def test_every_field_of_webhooks_is_told(heading: str, kinds: list[type[Struct]]) -> None:
+    _, found, rest = PAGE.partition(f"\n{heading}\n")
+    assert found
+    section = rest.partition("\n## ")[0]
+    for kind in kinds:
+        for field in kind.__struct_fields__:
+            assert f"`{field}`" in section, f"{kind.__name__}.{field}"

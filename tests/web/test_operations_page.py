@@ -69,15 +69,6 @@ async def test_a_restored_wallet_hands_out_later_addresses(pool: Pool) -> None:
     assert (await after.create()).derivation_index >= before.derivation_index + 10_000
 
 
-async def test_given_up_deliveries_are_due_again(pool: Pool) -> None:
-    world = await a_world(pool)
-    await world.create()
-    await run(pool, "UPDATE deliveries SET state = 'dead', attempts = 10, ended_at = now()")
-    await run(pool, statements("UPDATE deliveries"))
-    [delivery] = await world.rows("SELECT * FROM deliveries")
-    assert (delivery["state"], delivery["attempts"]) == ("waiting", 0)
-
-
 async def test_the_money_can_be_found(pool: Pool) -> None:
     world = await a_world(pool)
     payment = await world.create(100)

@@ -2,21 +2,24 @@
 
 import asyncio
 from datetime import UTC, datetime
+from socket import socket
 from time import perf_counter
 
 import pytest
 
 from ctrip.core.signature import headers
-from ctrip.webhooks.client import Delivered, Refused
+from ctrip.webhooks.client import Delivered, NoAnswer, Refused
 from tests.support.receiver import (
     hang,
     receiver,
+    reset,
     status,
     verify,
 )
 from tests.webhooks.posting import (
     BODY,
     SECRET,
+    Answers,
     a_client,
     post,
     time_bounded,
@@ -126,6 +129,54 @@ async def test_the_answer_that_is_kept_is_short() -> None:
         outcome = await post(r.url)
     assert isinstance(outcome, Refused)
     assert outcome.answer == b"y" * 4096
+
+
+async def test_the_answer_of_a_delivery_is_kept_too() -> None:
+    async with receiver() as r:
+        r.answers(status(201, b"z" * 60_000))
+        outcome = await post(r.url)
+    assert isinstance(outcome, Delivered)
+    assert outcome.answer == b"z" * 4096
+
+
+async def test_an_outcome_names_the_address_that_was_dialled() -> None:
+    async with receiver() as r, a_client(resolver=Answers(["127.0.0.1"])) as client:
+        r.answers(200, 200, 500, reset, hang)
+        url = r.url.replace("127.0.0.1", "shop.test")
+        outcomes = [await client.post(url, BODY, {}) for _ in range(5)]
+        kinds = [type(outcome) for outcome in outcomes]
+        assert kinds == [Delivered, Delivered, Refused, NoAnswer, NoAnswer]
+        assert {outcome.address for outcome in outcomes} == {"127.0.0.1"}
+        assert r.connections == 2  # the second, on a connection that was kept, named it too
+    async with receiver("::1") as r:
+        outcome = await post(r.url.replace("::1", "[::1]"))
+        assert outcome.address == "::1"
+
+
+async def test_posts_at_once_do_not_mix_up_their_addresses() -> None:
+    async with receiver("127.0.0.1") as one, receiver("127.0.0.2") as two, a_client() as client:
+        posts = [client.post(r.url, BODY, {}) for r in (one, two) for _ in range(50)]
+        addresses = [outcome.address for outcome in await asyncio.gather(*posts)]
+        again = await asyncio.gather(*[client.post(r.url, BODY, {}) for r in (two, one, two)])
+    assert addresses == ["127.0.0.1"] * 50 + ["127.0.0.2"] * 50
+    assert [outcome.address for outcome in again] == ["127.0.0.2", "127.0.0.1", "127.0.0.2"]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://10.0.0.1/", "blocked"),
+        ("nonsense", "url"),
+        ("http://127.0.0.1:{free}/", "connect"),
+    ],
+)
+async def test_without_a_connection_there_is_no_address(url: str, expected: str) -> None:
+    with socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        free = closed.getsockname()[1]
+        outcome = await post(url.format(free=free))
+    assert why(outcome) == expected
+    assert outcome.address is None
 
 
 async def test_a_cookie_is_not_kept() -> None:

@@ -58,6 +58,7 @@ PRIVATE = [
     "64:ff9b::7f00:1",
     "64:ff9b::8.8.8.8",
     "64:ff9b:1::1",
+    "64:ff9b:1::7f00:1",
     "100::1",
     "2001::1",
     "2001:0:7f00:1::",
@@ -65,10 +66,13 @@ PRIVATE = [
     "2002:7f00:1::",
     "2002:808:808::1",
     "3fff::1",
+    "2001:20::1",
     "5f00::1",
     "fc00::1",
     "fd00:ec2::254",
     "fdff::1",
+    "::ffff:0:7f00:1",
+    "4000::1",
     "fe80::1",
     "fe80::1%lo",
     "febf::1",
@@ -84,7 +88,14 @@ CLOUD = [
     "64:ff9b::169.254.169.254",
     "2002:a9fe:a9fe::1",
     "::169.254.169.254",
+    "64:ff9b:1::a9fe:a9fe",
+    "::ffff:0:a9fe:a9fe",
+    "100.100.100.200",
+    "168.63.129.16",
+    "192.0.0.192",
     "fd00:ec2::254",
+    "fd00:ec2::23",
+    "fd20:ce::254",
 ]
 
 
@@ -120,7 +131,7 @@ def test_nobody_opens_where_clouds_keep_credentials(address: str) -> None:
 
 def test_with_everything_open_the_rest_of_a_private_network_is_open() -> None:
     guard = Guard(("0.0.0.0/0", "::/0"))
-    assert all(map(guard.allows, ["127.0.0.1", "::1", "fd00:ec2::253", "64:ff9b::10.0.0.1"]))
+    assert all(map(guard.allows, ["127.0.0.1", "::1", "fd00:ec3::1", "64:ff9b::10.0.0.1"]))
 
 
 @pytest.mark.parametrize("cidr", ["", "10.0.0.1/8", "10.0.0.0/33", "localhost", "10.*"])
@@ -164,7 +175,7 @@ BAD_URLS = [
     ("javascript:alert(1)", "https://"),
     ("https://", "valid"),
     ("https:///path", "valid"),
-    ("https://shop.example:0/", "valid"),
+    ("https://shop.example:0/", "not for HTTP"),
     ("https://shop.example:99999/", "valid"),
     ("https://shop.example:port/", "valid"),
     ("https://[::1", "valid"),

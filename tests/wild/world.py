@@ -58,9 +58,9 @@ class WildWorld(World):
         if terms:
             network = Network(chain=chain, rpc_urls=())
             self._creator = Creator(
-                [network], terms, WALLET, pool, self.clock, Guard(()), self._news, to_global=False
+                [network], terms, WALLET, pool, self.clock, Guard(()), self._news
             )
-        self.expirer = Expirer(chain.name, pool, self.clock, self._news, to_global=False)
+        self.expirer = Expirer(chain.name, pool, self.clock, self._news)
 
     @property
     def client(self) -> RpcChain:
@@ -68,7 +68,7 @@ class WildWorld(World):
 
     def _start(self) -> dict[str, RunOnce]:
         seeing = (self._chain, self._client, self._pool, self.clock, self._news)
-        self.rereader = Rereader(*seeing, to_global=False)
+        self.rereader = Rereader(*seeing)
         return {**super()._start(), "reread": self.rereader.run_once}
 
     async def create(self, amount: int = 100, **asked: Any) -> Payment:

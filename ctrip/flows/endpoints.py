@@ -1,0 +1,296 @@
+"""Make, change and end the endpoints that hear of events, and send to them again.
+
+A secret is kept sealed and told once, to whoever makes it. When it is rotated the old one
+goes on signing beside the new for a day, so that a receiver can be changed in its own time.
+Of an ed25519 key only the public half is ever told: nobody else needs the other.
+
+Whoever asks may change what was made over the API. The receiver of the configuration is
+changed there, and a site is what payments named: both can be stopped, started and looked at.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import uuid4
+
+from msgspec import UNSET, json
+
+from ctrip import logs
+from ctrip.clock import Clock
+from ctrip.core.endpoints import (
+    BY_HAND,
+    NOT_CONFIGURED,
+    PREFIX,
+    ROTATION_OVERLAP,
+    EndpointId,
+    Kind,
+    site_of,
+)
+from ctrip.core.events import EventType
+from ctrip.core.ids import EventId
+from ctrip.core.notices import EndpointDisabled, Notice, Trial
+from ctrip.flows import register
+from ctrip.flows.keyring import Keyring, Shown, told
+from ctrip.flows.register import (
+    Change,
+    New,
+    NoSuchEvent,
+    TooManySecrets,
+    WrongKind,
+    live_one,
+    own,
+    there,
+)
+from ctrip.flows.tidings import place_all
+from ctrip.settings import Secret, Webhooks
+from ctrip.store import delivery_log, endpoint_secrets, endpoints, outbox, replays
+from ctrip.store.endpoints import Endpoint, Wish
+from ctrip.store.pool import Conn, Pool, connection, transaction
+from ctrip.store.replays import Replay
+from ctrip.webhooks.guard import Guard
+from ctrip.webhooks.signing import SecretKind, make_secret
+
+EVENT_PREFIX: Final = "evt_"
+SECRETS_LIVE_MAX: Final = 10  # each signs every delivery, and is one more to leak
+RESENT_AT_ONCE_MAX: Final = 100  # events; more is what recover() is for
+
+log = logs.get("ctrip.endpoints")
+
+
+class Endpoints:
+    """What can be done with endpoints. `news` tells that there is something to send."""
+
+    def __init__(
+        self, pool: Pool, guard: Guard, settings: Webhooks, clock: Clock, news: asyncio.Event
+    ) -> None:
+        self._pool = pool
+        self._guard = guard
+        self._keyring = Keyring(settings)
+        self._clock = clock
+        self._news = news
+
+    async def find(self, endpoint_id: EndpointId) -> Endpoint:
+        """Return an endpoint; raise NoSuchEndpoint."""
+        async with connection(self._pool) as conn:
+            return there(await endpoints.find(conn, endpoint_id))
+
+    async def show(self, found: Sequence[Endpoint]) -> list[Shown]:
+        """Return what else may be known of these endpoints."""
+        ids, now = [one.id for one in found], self._clock.now()
+        async with connection(self._pool) as conn:
+            live = await endpoint_secrets.live_of_all(conn, ids, now=now)
+        return [self._keyring.show(one, live[one.id]) for one in found]
+
+    async def create(self, new: New) -> tuple[Endpoint, str]:
+        """Make an endpoint; return it with what its receiver verifies by, which is told once."""
+        self._keyring.require()
+        register.check(new, self._guard)
+        secret = new.secret or Secret(make_secret(new.signature))
+        endpoint_id = EndpointId(PREFIX + uuid4().hex)
+        async with transaction(self._pool) as conn:
+            made = await endpoints.add(
+                conn,
+                endpoint_id,
+                Wish(
+                    url=new.url,
+                    description=new.description,
+                    event_types=new.event_types,
+                    format=new.format,
+                    headers=self._sealed(endpoint_id, new.headers),
+                    concurrency_max=new.concurrency_max,
+                    rate_max=new.rate_max,
+                ),
+                now=self._clock.now(),
+            )
+            await self._add_secret(conn, endpoint_id, secret)
+        log.info("endpoint made", endpoint_id=endpoint_id)
+        return made, told(secret)
+
+    async def change(self, endpoint_id: EndpointId, change: Change) -> Endpoint:
+        """Change an endpoint that was made over the API."""
+        register.check(change, self._guard)
+        headers = change.headers
+        if headers:
+            self._keyring.require()
+        wish = Wish(
+            url=change.url,
+            description=change.description,
+            event_types=change.event_types,
+            format=change.format,
+            headers=UNSET if headers is UNSET else self._sealed(endpoint_id, headers),
+            concurrency_max=change.concurrency_max,
+            rate_max=change.rate_max,
+        )
+        async with transaction(self._pool) as conn:
+            own(await endpoints.hold(conn, endpoint_id))
+            return there(await endpoints.change(conn, endpoint_id, wish, now=self._clock.now()))
+
+    async def enable(self, endpoint_id: EndpointId) -> Endpoint:
+        """Send to an endpoint again, as if it had never failed."""
+        async with transaction(self._pool) as conn:
+            found = there(await endpoints.hold(conn, endpoint_id))
+            if found.disabled_reason == NOT_CONFIGURED:
+                raise WrongKind("The configuration names no receiver: set [webhooks] url")
+            enabled = await endpoints.enable(conn, endpoint_id, now=self._clock.now())
+        self._news.set()
+        return there(enabled)
+
+    async def disable(self, endpoint_id: EndpointId) -> Endpoint:
+        """Send nothing to an endpoint any more."""
+        async with transaction(self._pool) as conn:
+            there(await endpoints.hold(conn, endpoint_id))
+            if await disable(conn, endpoint_id, BY_HAND, now=self._clock.now()):
+                self._news.set()
+            return there(await endpoints.find(conn, endpoint_id))
+
+    async def remove(self, endpoint_id: EndpointId) -> None:
+        """Forget an endpoint that was made over the API; what waits for it is never sent."""
+        async with transaction(self._pool) as conn:
+            own(await endpoints.hold(conn, endpoint_id))
+            await endpoints.remove(conn, endpoint_id)
+        log.info("endpoint removed", endpoint_id=endpoint_id)
+
+    async def rotate(
+        self,
+        endpoint_id: EndpointId,
+        *,
+        overlap: timedelta = ROTATION_OVERLAP,
+        secret: Secret | None = None,
+        signature: SecretKind | None = None,
+    ) -> str:
+        """Give an endpoint a new secret, and return what its receiver verifies by.
+
+        The old ones sign beside it until `overlap` is over. A secret that is made is of the
+        kind of the newest one, unless `signature` says otherwise.
+        """
+        faults = {
+            "overlap_seconds": register.overlap_fault(overlap),
+            "secret": register.own_secret_fault(secret),
+        }
+        register.refuse(faults)
+        self._keyring.require()
+        now = self._clock.now()
+        async with transaction(self._pool) as conn:
+            own(await endpoints.hold(conn, endpoint_id))
+            before = await endpoint_secrets.live(conn, endpoint_id, now=now)
+            kind = signature or self._keyring.kind(before)
+            await endpoint_secrets.expire(conn, endpoint_id, at=now + overlap)
+            live = await endpoint_secrets.live(conn, endpoint_id, now=now)
+            if len(live) >= SECRETS_LIVE_MAX:
+                raise TooManySecrets(
+                    f"{len(live)} secrets sign for this endpoint; wait until one of them expires,"
+                    " or rotate with an overlap of 0 to end them all"
+                )
+            new = secret or Secret(make_secret(kind))
+            await self._add_secret(conn, endpoint_id, new)
+            await endpoints.change(conn, endpoint_id, Wish(), now=now)  # the sender reads it anew
+        log.info("secret rotated", endpoint_id=endpoint_id)
+        return told(new)
+
+    async def test(self, endpoint_id: EndpointId) -> EventId:
+        """Send an endpoint a test event, whatever its filter says; return the event's id."""
+        notice = Notice(id=new_event_id(), type=EventType.TEST, data=Trial(endpoint_id=endpoint_id))
+        async with transaction(self._pool) as conn:
+            found = live_one(await endpoints.find(conn, endpoint_id))
+            if found.kind is Kind.SITE:
+                raise WrongKind("A site has no URL of its own: payments name it")
+            await outbox.send_to_one(conn, notice, endpoint_id, now=self._clock.now())
+        self._news.set()
+        return notice.id
+
+    async def redeliver(self, endpoint_id: EndpointId, event_ids: Sequence[EventId]) -> int:
+        """Send events again, whatever became of them; return how many were queued."""
+        wanted = sorted(set(event_ids))
+        if not 1 <= len(wanted) <= RESENT_AT_ONCE_MAX:
+            fault = f"must name 1 to {RESENT_AT_ONCE_MAX} events"
+            register.refuse({"event_ids": fault})
+        async with transaction(self._pool) as conn:
+            found = live_one(await endpoints.find(conn, endpoint_id))
+            urls = await delivery_log.own_urls(conn, wanted)
+            for event_id in wanted:
+                if event_id not in urls:
+                    raise NoSuchEvent(f"There is no event {event_id[:80]}")
+                url = urls[event_id]
+                if found.kind is Kind.SITE and (not url or site_of(url) != endpoint_id):
+                    raise NoSuchEvent(f"The payment of {event_id} named no URL of this site")
+            queued = await outbox.resend(conn, wanted, endpoint_id, now=self._clock.now())
+        self._news.set()
+        return queued
+
+    async def recover(
+        self,
+        endpoint_id: EndpointId,
+        *,
+        since: datetime,
+        until: datetime | None = None,
+        event_types: Sequence[str] | None = None,
+        delivered: bool = False,
+    ) -> Replay:
+        """Order that an endpoint gets again what it has not taken, bit by bit.
+
+        Of the types that it hears of, unless others are named; with `delivered` also what it
+        has taken.
+        """
+        now = self._clock.now()
+        end = until or now
+        types_fault = None if event_types is None else register.types_fault(event_types)
+        empty = "must be before the end, which is now unless you say otherwise"
+        register.refuse({"since": None if since < end else empty, "event_types": types_fault})
+        found = live_one(await self.find(endpoint_id))
+        if found.kind is Kind.SITE:
+            raise WrongKind("A site hears of its own payments only: name their events instead")
+        await place_all(self._pool)
+        async with connection(self._pool) as conn:
+            return await replays.add(
+                conn,
+                uuid4(),
+                endpoint_id,
+                since=since,
+                until=end,
+                event_types=found.event_types if event_types is None else event_types,
+                delivered=delivered,
+                now=now,
+            )
+
+    def _sealed(self, endpoint_id: EndpointId, headers: Mapping[str, Secret]) -> bytes | None:
+        if not headers:
+            return None
+        return self._keyring.seal(json.encode(register.revealed(headers)), owner=endpoint_id)
+
+    async def _add_secret(self, conn: Conn, endpoint_id: EndpointId, secret: Secret) -> None:
+        await endpoint_secrets.add(
+            conn,
+            endpoint_secrets.SealedSecret(
+                id=uuid4(),
+                endpoint_id=endpoint_id,
+                sealed=self._keyring.seal(secret.reveal().encode(), owner=endpoint_id),
+                created_at=self._clock.now(),
+                expires_at=None,
+            ),
+        )
+
+
+async def disable(conn: Conn, endpoint_id: EndpointId, reason: str, *, now: datetime) -> bool:
+    """Send nothing to an endpoint any more, and tell the others, in the caller's transaction."""
+    ended = await endpoints.disable(conn, endpoint_id, reason, now=now)
+    if ended is None:
+        return False
+    log.error("endpoint disabled", endpoint_id=endpoint_id, reason=reason)
+    notice = Notice(
+        id=new_event_id(),
+        type=EventType.ENDPOINT_DISABLED,
+        data=EndpointDisabled(
+            endpoint_id=endpoint_id,
+            url=ended.url,
+            reason=reason,
+            failing_since=ended.failing_since,
+        ),
+    )
+    await outbox.write(conn, [outbox.notice_row(notice, now)], now=now)
+    return True
+
+
+def new_event_id() -> EventId:
+    """Return an id for news that is of no payment; it looks like that of any other."""
+    return EventId(EVENT_PREFIX + uuid4().hex)

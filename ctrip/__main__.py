@@ -1,5 +1,5 @@
 """Run ctrip as `python -m ctrip`."""
 
-from ctrip.cli import main
+from ctrip.cli.main import main
 
 main()

@@ -7,7 +7,7 @@
     + InvariantError   our own reasoning is wrong     -> this task stops, health turns red
 
 Raise the leaf that names the cause; leaves live beside the code that raises them.
-Catch families, and only in web/problems.py, flows/supervise.py and cli.py.
+Catch families, and only in web/problems.py, flows/supervise.py and cli/main.py.
 Texts are shown to people: never put a secret, an address of an endpoint or a
 library's own words into one.
 """

@@ -276,7 +276,8 @@ async def disable(conn: Conn, endpoint_id: EndpointId, reason: str, *, now: date
     ended = await endpoints.disable(conn, endpoint_id, reason, now=now)
     if ended is None:
         return False
-    log.error("endpoint disabled", endpoint_id=endpoint_id, reason=reason)
+    say = log.info if reason == BY_HAND else log.error
+    say("endpoint disabled", endpoint_id=endpoint_id, reason=reason)
     notice = Notice(
         id=new_event_id(),
         type=EventType.ENDPOINT_DISABLED,

@@ -131,7 +131,8 @@ async def missing(conn: Conn, replay: Replay) -> Step:
 
 
 ADVANCE = """
-UPDATE replays SET after = $2, queued = queued + $3, ended_at = CASE WHEN $2 >= last THEN $4::timestamptz END
+UPDATE replays SET after = $2, queued = queued + $3,
+    ended_at = CASE WHEN $2 >= last THEN $4::timestamptz END
 WHERE id = $1
 """
 

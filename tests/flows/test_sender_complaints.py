@@ -9,20 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctrip import assembly
 from ctrip.app import DELIVERY_POLL_SECONDS
 from ctrip.assembly import Gateway, sender_of
 from ctrip.core.endpoints import EndpointId
 from ctrip.core.retry import OWN_FAULT_WAIT, OWN_FAULTS_MAX, SCHEDULE, next_attempt
-from ctrip.flows.deliver import Sender
+from ctrip.flows.deliver import LEASE_MARGIN, Sender
 from ctrip.settings import Webhooks
 from ctrip.store.pool import Pool
 from ctrip.webhooks.client import Outcome
-from tests.flows.sender_world import LEASE, Seat, SenderWorld
+from tests.flows.sender_world import LEASE, SETTINGS, Seat, SenderWorld
 from tests.support.flaky import FlakyPool
 
 ALL = ("payment.*",)
-PASSES_MAX = 20
+PASSES = 12  # more than any of these needs
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ async def shops(life: SenderWorld, count: int, *, rate: float | None = None) -> 
 
 async def settle(seat: Seat) -> None:
     """Let a seat send until it has written everything down."""
-    for _ in range(PASSES_MAX):
+    for _ in range(PASSES):
         await seat.send()
     await seat.sender.settled()
 
@@ -90,7 +89,7 @@ async def test_what_raises_in_one_delivery_takes_no_other_along(
     busy=st.booleans(),
 )
 def test_the_next_attempt_is_never_in_the_past(
-    attempt: int, jitter: float, days: float, asked: int | None, busy: bool
+    *, attempt: int, jitter: float, days: float, asked: int | None, busy: bool
 ) -> None:
     wait = next_attempt(
         attempt, jitter=jitter, age=timedelta(days=days), retry_after_seconds=asked, busy=busy
@@ -129,7 +128,8 @@ async def test_an_endpoint_is_removed_with_deliveries_waiting_and_on_the_wire(
     life.shops[gone].mode = "slow"
     events = await life.announce(6)
     seat = life.seats[0]
-    await settle_but_waiting(seat)
+    for _ in range(PASSES):
+        await seat.send()
     assert len(seat.waiting) == 4
     await life.endpoints.remove(gone)
     life.shops[gone].there = False
@@ -144,11 +144,6 @@ async def test_an_endpoint_is_removed_with_deliveries_waiting_and_on_the_wire(
     assert not life.faults
 
 
-async def settle_but_waiting(seat: Seat) -> None:
-    for _ in range(PASSES_MAX):
-        await seat.send()
-
-
 @pytest.mark.parametrize("timeout_seconds", [0.1, 15.0, 60.0])
 async def test_a_lease_is_longer_than_a_request_may_take(
     life: SenderWorld, timeout_seconds: float
@@ -156,20 +151,12 @@ async def test_a_lease_is_longer_than_a_request_may_take(
     (slow,) = await shops(life, 1)
     life.shops[slow].mode = "slow"
     await life.announce(1)
-    seat = life.seats[0]
-    gateway = SimpleNamespace(
-        settings=SimpleNamespace(webhooks=Webhooks(timeout_seconds=timeout_seconds)),
-        pool=life.pool,
-        webhooks=seat,
-        clock=life.clock,
-        news=asyncio.Event(),
-    )
-    sender = sender_of(cast("Gateway", gateway), asyncio.create_task)
+    sender = a_gateways_sender(life, life.pool, timeout_seconds)
     await sender.run_once()
     (row,) = await life.rows("SELECT due_at FROM deliveries WHERE claim_id IS NOT NULL")
     lasts = row["due_at"] - life.clock.now()
-    assert lasts >= timedelta(seconds=timeout_seconds) + assembly.LEASE_MARGIN
-    assert timedelta(seconds=10) <= assembly.LEASE_MARGIN
+    assert lasts >= timedelta(seconds=timeout_seconds) + LEASE_MARGIN
+    assert timedelta(seconds=10) <= LEASE_MARGIN
     await sender.close()
 
 
@@ -192,21 +179,22 @@ async def test_faults_of_our_own_end(life: SenderWorld) -> None:
 async def test_a_sender_with_nothing_to_do_asks_little(life: SenderWorld) -> None:
     await shops(life, 3)
     counting = FlakyPool(life.pool)
-    seat = life.seats[0]
-    seat.sender = sender_on(counting.as_pool(), life, seat)
+    sender = a_gateways_sender(life, counting.as_pool())
     for _ in range(10):
-        await seat.sender.run_once()
+        await sender.run_once()
     assert len(counting.statements) <= 11, "a claim each time, and the rates once"
     assert DELIVERY_POLL_SECONDS >= 0.5
 
 
-def sender_on(pool: Pool, life: SenderWorld, seat: Seat) -> Sender:
+def a_gateways_sender(life: SenderWorld, pool: Pool, timeout_seconds: float = 15.0) -> Sender:
+    """Return a sender as a gateway builds it."""
+    settings = Webhooks(secrets_key=SETTINGS.secrets_key, timeout_seconds=timeout_seconds)
     gateway = SimpleNamespace(
-        settings=SimpleNamespace(webhooks=Webhooks()),
+        settings=SimpleNamespace(webhooks=settings),
         pool=pool,
-        webhooks=seat,
+        webhooks=life.seats[0],
         clock=life.clock,
-        news=asyncio.Event(),
+        wake=asyncio.Event(),
     )
     return sender_of(cast("Gateway", gateway), asyncio.create_task)
 

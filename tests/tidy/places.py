@@ -26,7 +26,7 @@ LOOP_HOME: Final = "ctrip/flows/supervise.py"
 ENDLESS: Final = {"count", "cycle", "repeat"}  # of itertools
 TASK_HOME: Final = "app"
 TASK_MAKERS: Final = {"create_task", "TaskGroup", "ensure_future"}
-RUN_HOMES: Final = {"app", "dev", "cli", "cli_options"}
+RUN_HOMES: Final = {"app", "dev", "cli"}
 RUNNERS: Final = {"asyncio.run", "asyncio.Runner", "uvloop.run"}
 
 

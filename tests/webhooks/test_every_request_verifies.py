@@ -139,8 +139,8 @@ async def test_every_kind_of_receiver_can_verify_what_it_gets(gateway: Gateway) 
     keys = {"config": SECRET, "site": SECRET, "plain": plain, "thin": thin}
     for name, key in keys.items():
         assert not refusals(came[name], key), name
-        others = set(keys.values()) - {key}
-        assert all(len(refusals(came[name], other)) == 2 * len(came[name]) for other in others)
+        other = SECRET if key != SECRET else plain
+        assert len(refusals(came[name], other)) == 2 * len(came[name])
     assert not refusals(came["own"], own)
     (data,) = {tuple(json.decode(one.body)["data"]) for one in came["thin"]}
     assert data == ("id",)

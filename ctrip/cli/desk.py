@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 from msgspec import Struct, json
 
-from ctrip.cli_options import settings_of, with_pool
+from ctrip.cli.options import settings_of, with_pool
 from ctrip.clock import SystemClock
 from ctrip.settings import Log
 from ctrip.store.pool import Pool

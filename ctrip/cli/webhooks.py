@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from ctrip.cli_desk import Desk, at_desk, say
-from ctrip.cli_options import ConfigOption, JsonOption
+from ctrip.cli.desk import Desk, at_desk, say
+from ctrip.cli.options import ConfigOption, JsonOption
 from ctrip.clock import SystemClock
 from ctrip.core.endpoints import CONCURRENCY_DEFAULT, EndpointId, Format
 from ctrip.core.ids import EventId
@@ -40,7 +40,7 @@ def list_endpoints(
     as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
 ) -> None:
     """List endpoints, and which of them fail or are disabled."""
-    from ctrip import cli_shown
+    from ctrip.cli import shown
     from ctrip.core.endpoints import Kind
     from ctrip.store import endpoints
     from ctrip.web.endpoint_wire import EndpointView, show_endpoint
@@ -53,7 +53,7 @@ def list_endpoints(
         return [show_endpoint(*both) for both in zip(wanted, beside, strict=True)]
 
     found = at_desk(config, work)
-    text = "\n".join(map(cli_shown.endpoint_line, found)) or "there is no endpoint"
+    text = "\n".join(map(shown.endpoint_line, found)) or "there is no endpoint"
     say(found, text, as_json=as_json)
 
 
@@ -64,26 +64,26 @@ def show(
     as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
 ) -> None:
     """Show an event with every attempt and answer, or an endpoint."""
-    from ctrip import cli_shown
+    from ctrip.cli import shown
     from ctrip.core.endpoints import PREFIX
     from ctrip.web.events import KnownEventView
 
-    async def endpoint(desk: Desk) -> cli_shown.EndpointWhole:
+    async def endpoint(desk: Desk) -> shown.EndpointWhole:
         found = await desk.endpoints.find(EndpointId(wanted))
         (beside,) = await desk.endpoints.show([found])
         async with connection(desk.pool) as conn:
-            return await cli_shown.whole(conn, found, beside)
+            return await shown.whole(conn, found, beside)
 
     async def event(desk: Desk) -> KnownEventView:
         async with connection(desk.pool) as conn:
-            return await cli_shown.event(conn, EventId(wanted), desk.clock)
+            return await shown.event(conn, EventId(wanted), desk.clock)
 
     if wanted.startswith(PREFIX):
         found = at_desk(config, endpoint)
-        say(found, cli_shown.endpoint_text(found), as_json=as_json)
+        say(found, shown.endpoint_text(found), as_json=as_json)
     else:
         news = at_desk(config, event)
-        say(news, cli_shown.event_text(news), as_json=as_json)
+        say(news, shown.event_text(news), as_json=as_json)
 
 
 @webhooks.command()
@@ -105,13 +105,11 @@ def create(  # noqa: PLR0913, PLR0917  what may be typed
     as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
 ) -> None:
     """Make an endpoint. Its secret is shown this once."""
-    from ctrip import cli_shown, cli_verify
+    from ctrip.cli import shown, verify
     from ctrip.flows.register import New
 
     headers = (
-        cli_verify.headers_of(cli_verify.text_of(headers_file, "--headers-file"))
-        if headers_file
-        else {}
+        verify.headers_of(verify.text_of(headers_file, "--headers-file")) if headers_file else {}
     )
     new = New(
         url=url,
@@ -121,12 +119,12 @@ def create(  # noqa: PLR0913, PLR0917  what may be typed
         headers={name: Secret(value) for name, value in headers.items()},
         concurrency_max=concurrency_max,
         rate_max=rate_max,
-        secret=cli_verify.secret_in(secret_file),
+        secret=verify.secret_in(secret_file),
         signature="ed25519" if ed25519 else "hmac",
     )
     made, secret = at_desk(config, lambda desk: desk.endpoints.create(new))
     told = {"id": made.id, "url": made.url, "secret": secret}
-    say(told, f"{made.id}  {cli_shown.printable(made.url)}\n{secret}", as_json=as_json)
+    say(told, f"{made.id}  {shown.printable(made.url)}\n{secret}", as_json=as_json)
 
 
 @webhooks.command()
@@ -143,14 +141,14 @@ def rotate(
     """Give an endpoint a new secret, which is shown this once."""
     from datetime import timedelta
 
-    from ctrip import cli_verify
+    from ctrip.cli import verify
 
     secret = at_desk(
         config,
         lambda desk: desk.endpoints.rotate(
             EndpointId(endpoint),
             overlap=timedelta(hours=overlap),
-            secret=cli_verify.secret_in(secret_file),
+            secret=verify.secret_in(secret_file),
             signature="ed25519" if ed25519 else None,
         ),
     )
@@ -212,16 +210,16 @@ def deliveries(
     as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
 ) -> None:
     """List what waits for an endpoint, and what became of the rest."""
-    from ctrip import cli_shown
+    from ctrip.cli import shown
     from ctrip.web.endpoint_wire import DeliveryView
 
     async def work(desk: Desk) -> list[DeliveryView]:
         found = await desk.endpoints.find(EndpointId(endpoint))
         async with connection(desk.pool) as conn:
-            return await cli_shown.deliveries(conn, found.id, state, limit, desk.clock)
+            return await shown.deliveries(conn, found.id, state, limit, desk.clock)
 
     found = at_desk(config, work)
-    say(found, "\n".join(map(cli_shown.delivery_line, found)) or "nothing", as_json=as_json)
+    say(found, "\n".join(map(shown.delivery_line, found)) or "nothing", as_json=as_json)
 
 
 @webhooks.command()
@@ -254,14 +252,14 @@ def recover(
     as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
 ) -> None:
     """Send an endpoint what it has not taken, bit by bit. Goes on by itself in `serve`."""
-    from ctrip import cli_recover
+    from ctrip.cli import recover
     from ctrip.web.endpoint_wire import show_replay
 
-    begin = cli_recover.time_of("--since", since)
-    end = cli_recover.time_of("--until", until) if until else None
+    begin = recover.time_of("--since", since)
+    end = recover.time_of("--until", until) if until else None
     done = at_desk(
         config,
-        lambda desk: cli_recover.recover(
+        lambda desk: recover.recover(
             desk.endpoints,
             desk.pool,
             desk.clock,
@@ -272,7 +270,7 @@ def recover(
             delivered=include_delivered,
         ),
     )
-    say(show_replay(done), cli_recover.as_text(done), as_json=as_json)
+    say(show_replay(done), recover.as_text(done), as_json=as_json)
 
 
 @webhooks.command()
@@ -284,11 +282,11 @@ def verify(
     as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
 ) -> None:
     """Judge a request that a receiver refused: is it genuine, and if not, what is wrong?"""
-    from ctrip import cli_verify
+    from ctrip.cli import verify
     from ctrip.core.verify import Genuine
 
     seconds = int(SystemClock().now().timestamp()) if now is None else now
-    verdict = cli_verify.judge(secret_file, headers_file, body_file, seconds)
-    say(verdict, cli_verify.as_text(verdict), as_json=as_json)
+    verdict = verify.judge(secret_file, headers_file, body_file, seconds)
+    say(verdict, verify.as_text(verdict), as_json=as_json)
     if not isinstance(verdict, Genuine):
         raise typer.Exit(2)

@@ -13,7 +13,7 @@ from uuid import UUID
 import typer
 from msgspec import json
 
-from ctrip.cli_options import (
+from ctrip.cli.options import (
     KEY_VARIABLE,
     SECRET_VARIABLE,
     ConfigOption,
@@ -21,7 +21,7 @@ from ctrip.cli_options import (
     settings_of,
     with_database,
 )
-from ctrip.cli_webhooks import webhooks
+from ctrip.cli.webhooks import webhooks
 from ctrip.clock import SystemClock
 from ctrip.core.errors import ConfigError, OutageError, RequestError
 from ctrip.dev.commands import dev
@@ -77,15 +77,15 @@ def check(
     as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
 ) -> None:
     """Check the configuration, and show what each endpoint can do."""
-    from ctrip import cli_check
+    from ctrip.cli import check
 
     networks = settings_of(config).networks
-    checked = asyncio.run(cli_check.ask(networks))
+    checked = asyncio.run(check.ask(networks))
     if as_json:
-        typer.echo(cli_check.as_json(checked))
+        typer.echo(check.as_json(checked))
     else:
-        cli_check.show(networks, checked)
-    cli_check.conclude(checked)
+        check.show(networks, checked)
+    check.conclude(checked)
     typer.echo("the configuration is complete", err=as_json)
 
 
@@ -98,10 +98,10 @@ def rescan(
     as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
 ) -> None:
     """Read a range of blocks again, and credit what was missed. Safe beside `serve`."""
-    from ctrip import cli_rescan
+    from ctrip.cli import rescan
 
-    done = asyncio.run(cli_rescan.rescan(settings_of(config), chain, first, last))
-    typer.echo(cli_rescan.as_json(done) if as_json else cli_rescan.as_text(done))
+    done = asyncio.run(rescan.rescan(settings_of(config), chain, first, last))
+    typer.echo(rescan.as_json(done) if as_json else rescan.as_text(done))
 
 
 @app.command()
@@ -124,11 +124,11 @@ def listen(  # noqa: PLR0913, PLR0917  what may be typed
     as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
 ) -> None:
     """Forward the events of a running gateway to a URL of this machine, signed. ^C ends it."""
-    from ctrip import cli_listen
+    from ctrip.cli import listen
 
     if since != NOW and not (since.isascii() and since.isdecimal()):
         raise ConfigError("--since: must be now, or a place in the stream as it is printed")
-    plan = cli_listen.Plan(
+    plan = listen.Plan(
         forward_to=forward_to,
         api=api,
         key=Secret(key.strip()),
@@ -139,7 +139,7 @@ def listen(  # noqa: PLR0913, PLR0917  what may be typed
         skip_verify=skip_verify,
         as_json=as_json,
     )
-    asyncio.run(cli_listen.listen(plan, typer.echo, partial(typer.echo, err=True)))
+    asyncio.run(listen.listen(plan, typer.echo, partial(typer.echo, err=True)))
 
 
 @keys.command("create")

@@ -7,7 +7,7 @@ from typing import Final
 import typer
 from typer.testing import CliRunner
 
-from ctrip import cli
+from ctrip.cli import main as cli
 from tests.support.terminal import Terminal
 
 

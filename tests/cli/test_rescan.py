@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from ctrip import cli_rescan
 from ctrip.chain.rpc import RpcChain
+from ctrip.cli import rescan
 from ctrip.clock import SystemClock
 from ctrip.core.ids import BlockNumber
 from ctrip.flows.health import Health
@@ -27,8 +27,8 @@ async def world(pool: Pool) -> World:
     return await a_world(pool)
 
 
-async def ran(world: World, first: int, last: int) -> cli_rescan.Rescanned:
-    return await cli_rescan.run(
+async def ran(world: World, first: int, last: int) -> rescan.Rescanned:
+    return await rescan.run(
         rescanner(world), world.pool, world.clock, BlockNumber(first), BlockNumber(last)
     )
 
@@ -38,10 +38,10 @@ async def test_the_command_says_what_it_read_and_found(world: World) -> None:
     done = await ran(world, 1, 70)
     assert (done.blocks_read, done.blocks_left) == (68, 2)
     assert (done.transfers, done.transfers_found) == (2, 2)
-    text = cli_rescan.as_text(done)
+    text = rescan.as_text(done)
     assert "68 blocks read; 2 transfers" in text
     assert "the last 2 blocks are not final yet" in text
-    assert '"transfers_found": 2' in cli_rescan.as_json(done)
+    assert '"transfers_found": 2' in rescan.as_json(done)
 
 
 async def test_the_command_that_is_interrupted_goes_on_where_it_stood(
@@ -81,7 +81,7 @@ async def test_the_command_goes_on_behind_a_gateway_that_was_faster(world: World
     await with_hidden_money(world)
     await world.mine(200)
     slow = Overtaken(world.served, world.chain, world.pool, world.clock, world.news)
-    done = await cli_rescan.run(slow, world.pool, world.clock, BlockNumber(1), BlockNumber(260))
+    done = await rescan.run(slow, world.pool, world.clock, BlockNumber(1), BlockNumber(260))
     assert (done.blocks_read, done.blocks_left, done.transfers_found) == (260, 0, 2)
 
 
@@ -97,8 +97,8 @@ async def test_the_command_waits_out_a_moment_without_an_answer(world: World) ->
 
 def test_the_command_names_the_chains_that_it_could_read() -> None:
     with pytest.raises(RangeRefused, match="--chain: moon is not served; name one of: anvil"):
-        cli_rescan.network_of([NETWORK], "moon")
-    assert cli_rescan.network_of([NETWORK], "anvil") is NETWORK
+        rescan.network_of([NETWORK], "moon")
+    assert rescan.network_of([NETWORK], "anvil") is NETWORK
 
 
 async def test_the_command_reads_a_real_chain(database: str, pool: Pool) -> None:
@@ -116,6 +116,6 @@ async def test_the_command_reads_a_real_chain(database: str, pool: Pool) -> None
         await anvil.mine(300)
         await watcher.run_once()
         with logging_left_as_found():
-            done = await cli_rescan.rescan(settings, "anvil", 0, 290)
+            done = await rescan.rescan(settings, "anvil", 0, 290)
         await client.close()
     assert (done.blocks_read, done.blocks_left, done.transfers) == (291, 0, 0)

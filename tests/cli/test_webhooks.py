@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from ctrip import cli_recover
-from ctrip.cli_shown import printable
+from ctrip.cli import recover
+from ctrip.cli.shown import printable
 from ctrip.clock import SystemClock
 from ctrip.core.deliveries import Ended
 from ctrip.core.endpoints import CONFIG
@@ -214,11 +214,11 @@ async def test_a_recovery_that_nobody_makes_room_for_is_left_to_the_gateway(
     clock, news = SystemClock(), asyncio.Event()
     desk = Endpoints(pool, Guard(), Webhooks(secrets_key=Secret(KEY)), clock, news)
     begun = await desk.recover(CONFIG, since=datetime(2026, 1, 1, tzinfo=UTC))
-    stood = await cli_recover.follow(begun, Replayer(pool, clock, news), pool, patience_seconds=0.2)
+    stood = await recover.follow(begun, Replayer(pool, clock, news), pool, patience_seconds=0.2)
     assert stood.ended_at is None
-    assert "goes on with the rest by itself" in cli_recover.as_text(stood)
+    assert "goes on with the rest by itself" in recover.as_text(stood)
     await pool.execute("DELETE FROM deliveries")
-    ended = await cli_recover.follow(begun, Replayer(pool, clock, news), pool)
+    ended = await recover.follow(begun, Replayer(pool, clock, news), pool)
     assert (ended.queued, ended.ended_at is not None) == (3, True)
 
 

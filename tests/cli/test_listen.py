@@ -14,8 +14,8 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
-from ctrip import cli_listen
-from ctrip.cli_listen import Forwarded, Listener, Plan, line_of, planned
+from ctrip.cli import listen
+from ctrip.cli.listen import Forwarded, Listener, Plan, line_of, planned
 from ctrip.client import Client, Denied
 from ctrip.clock import SystemClock
 from ctrip.core.errors import ConfigError
@@ -32,7 +32,7 @@ from tests.web.shop import Shop, open_shop
 
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105  of these tests
 WAIT_SECONDS_MAX: Final = 15.0
-SHOP_CERT: Final = Path(__file__).parent / "webhooks" / "shop_test.pem"
+SHOP_CERT: Final = Path(__file__).parents[1] / "webhooks" / "shop_test.pem"
 
 
 @pytest.fixture
@@ -91,9 +91,7 @@ async def listening(plan: Plan) -> AsyncIterator[Running]:
     """Forward until the end of the block."""
     plan = planned(plan)
     client = Client(plan.api, plan.key.reveal())
-    webhooks = WebhookClient(
-        Guard(cli_listen.OWN_NETWORKS), timeout_seconds=5, tls=cli_listen.tls_of(plan)
-    )
+    webhooks = WebhookClient(Guard(listen.OWN_NETWORKS), timeout_seconds=5, tls=listen.tls_of(plan))
     it = Running()
     say, tell = it.lines.put_nowait, it.notes.put_nowait
     task = asyncio.create_task(Listener(plan, client, webhooks, SystemClock(), say, tell).run())
@@ -182,7 +180,7 @@ async def test_a_receiver_that_is_down_is_told_and_the_next_event_is_sent(
 async def test_retries_are_made_if_they_are_asked_for(
     shop: Shop, own: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli_listen, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(listen, "RETRY_SECONDS", 0)
     await shop.create()
     own.answers(500, 503, 200)
     async with listening(a_plan(shop.url, shop.key, own.url, retries=2)) as it:
@@ -195,7 +193,7 @@ async def test_retries_are_made_if_they_are_asked_for(
 async def test_a_gateway_that_restarts_is_waited_for_and_nothing_is_skipped(
     shop: Shop, own: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli_listen, "AWAY_SECONDS_MAX", 0.05)
+    monkeypatch.setattr(listen, "AWAY_SECONDS_MAX", 0.05)
     port = free_port()
     plan = a_plan(f"http://127.0.0.1:{port}", shop.key, own.url, since=None)
     async with listening(plan) as it:
@@ -219,7 +217,7 @@ async def test_a_gateway_that_restarts_is_waited_for_and_nothing_is_skipped(
 async def test_a_gateway_that_refuses_ends_it_with_its_sentence(shop: Shop, own: Receiver) -> None:
     plan = planned(a_plan(shop.url, "ctrip_wrong", own.url))
     with pytest.raises(Denied, match="This API key is not valid"):
-        await cli_listen.listen(plan, lambda _: None, lambda _: None)
+        await listen.listen(plan, lambda _: None, lambda _: None)
 
 
 async def test_a_certificate_of_ones_own_is_taken_if_it_is_asked_for(shop: Shop) -> None:

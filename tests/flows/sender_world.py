@@ -83,6 +83,7 @@ class Seat:
         self.unwritten: list[bool] = []  # answers of this pass; True: it may have lost the claim
         self.tasks: set[asyncio.Task[None]] = set()
         self._world = world
+        self._moved = asyncio.Event()
         self.sender = self._new()
 
     async def send(self) -> None:
@@ -92,14 +93,14 @@ class Seat:
         self._world.doubtful += sum(self.unwritten[:count])
         del self.unwritten[:count]
         while len(self.tasks) > len(self.waiting):
-            await asyncio.sleep(0.0005)
+            await self._something()
 
     async def answer(self) -> None:
         """Let slow receivers answer."""
         for request in self.waiting:
             request.answer.set_result(None)
         while self.tasks:
-            await asyncio.sleep(0.0005)
+            await self._something()
 
     async def crash(self) -> None:
         """Lose everything that it has in hand, and begin anew."""
@@ -125,6 +126,7 @@ class Seat:
         if shop.mode == "slow":
             request = OnTheWire(endpoint, since, asyncio.get_running_loop().create_future())
             self.waiting.append(request)
+            self._moved.set()
             try:
                 await request.answer
             finally:
@@ -138,8 +140,17 @@ class Seat:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(self._ends)
         return task
+
+    def _ends(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        self._moved.set()
+
+    async def _something(self) -> None:
+        """Wait until a request waits for its answer, or a task ends."""
+        self._moved.clear()
+        await self._moved.wait()
 
     def _new(self) -> Sender:
         world = self._world
@@ -226,7 +237,7 @@ class SenderWorld:
         self.promised |= await self.pairs("deliveries")
 
     async def pairs(self, table: str) -> set[Pair]:
-        rows = await self.rows(f"SELECT event_id, endpoint_id FROM {table}")  # noqa: S608  ours
+        rows = await self.rows(f"SELECT event_id, endpoint_id FROM {table}")
         return {(row["event_id"], row["endpoint_id"]) for row in rows}
 
     async def rows(self, query: str, *args: object) -> list[Any]:

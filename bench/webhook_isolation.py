@@ -87,7 +87,8 @@ async def main() -> None:
         names.silent = DEAD_ZONE
         worse.append(f"http://shop.{DEAD_ZONE}:8080/hook")
         settle_in()
-        without, among = [], []
+        without: list[Saw] = []
+        among: list[Saw] = []
         for number in range(ROUNDS):
             for kind, asked, seen in (("a", urls, without), ("b", [*urls, *worse], among)):
                 pool = await connect(Secret(cluster.create(f"round_{number}{kind}")), size_max=8)
@@ -164,7 +165,8 @@ async def prepare(pool: Pool, urls: Sequence[str]) -> None:
 
 async def offer(pool: Pool, news: asyncio.Event) -> Mapping[str, float]:
     """Write events at random moments, so many a second; return when each was committed."""
-    dice, written = Random(0), {}  # noqa: S311  a load, the same each round
+    dice = Random(0)  # noqa: S311  a load, the same each round
+    written: dict[str, float] = {}
     loop = asyncio.get_running_loop()
     due = loop.time()
     for number in range(WARM_UP + int(ROUND_SECONDS * EVENTS_PER_SECOND)):

@@ -16,6 +16,7 @@ from typing import Final
 
 from msgspec import DecodeError, Struct, json
 
+from ctrip.core.nesting import is_too_deep
 from ctrip.core.signature import (
     ED25519_PREFIXES,
     PREFIX,
@@ -183,6 +184,8 @@ class _Named(Struct, frozen=True):
 
 
 def _id_in(body: bytes) -> str | None:
+    if is_too_deep(body):
+        return None
     try:
         return json.decode(body, type=_Named).id
     except (DecodeError, UnicodeDecodeError):
@@ -199,9 +202,11 @@ def _bodies_before(body: bytes) -> Iterator[tuple[bytes, str]]:
     for end in (b"\n", b"\r\n"):
         yield body.removesuffix(end), "has a line break at its end that was not sent"
     yield body.removeprefix(b"\xef\xbb\xbf"), "has a byte order mark that was not sent"
+    if is_too_deep(body):
+        return
     try:
         yield json.encode(json.decode(body)), "was parsed and written again in another form"
-    except (DecodeError, UnicodeDecodeError, RecursionError):
+    except (DecodeError, UnicodeDecodeError):
         return
 
 

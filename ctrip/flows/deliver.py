@@ -3,8 +3,8 @@
 A pass claims as many deliveries as there are slots and starts them; it waits for none. So a
 receiver that does not answer holds its own slots and nobody else's. What has ended is written
 down beside that, by one writer at a time: under load it finds a batch, all that ended while it
-wrote the one before. Whoever took a delivery is given the next before that is written; whoever
-failed is not, because what is written may be that he is left alone.
+wrote the one before. Whoever took a delivery is given the next before that is written, as long as
+writing works; whoever failed is not, because what is written may be that he is left alone.
 
 An end calls for another pass only if that may find something: if its endpoint had no slot for
 all that was due, or the sender had none.
@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any, Final, assert_never
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from ctrip import logs
 from ctrip.clock import Clock
@@ -46,9 +46,11 @@ from ctrip.flows.receivers import Receivers
 from ctrip.store import endpoints, queue
 from ctrip.store.endpoints import Endpoint, Tally
 from ctrip.store.pool import Conn, Pool, connection, transaction
+from ctrip.store.queue import Leases
 from ctrip.webhooks.client import Outcome, WebhookClient
 
 SLOTS_MAX: Final = 256  # deliveries on the wire; a connection and some 50 KB each
+CLAIMED_AT_ONCE_MAX: Final = 64  # so that some are on the wire while others are claimed
 LEASE_MARGIN: Final = timedelta(seconds=15)  # for writing the answer down on a busy database
 EMPTY_SECONDS: Final = 0.02  # after a look for nothing: news comes in flocks
 RATES_KNOWN_FOR: Final = timedelta(seconds=1)
@@ -83,6 +85,7 @@ class Sender:
         self._ended: list[Ended] = []
         self._written: list[Ended] = []  # being written down
         self._writer: asyncio.Task[None] | None = None  # under way, or failed
+        self._is_stuck = False  # the last that ended could not be written
         self._is_full = False  # the last pass had no slots left
         self._crowded: set[EndpointId] = set()  # more may be due than they had slots for
         self._freed: set[EndpointId] = set()  # of those, who has a slot again
@@ -97,14 +100,15 @@ class Sender:
         self._is_full = free <= 0
         if self._is_full:
             return False
-        claims = await self._claim(free)
+        count_max = min(free, CLAIMED_AT_ONCE_MAX)
+        claims = await self._claim(count_max)
         for claim in claims:
             task = self._spawn(self._deliver(claim))
             self._under_way[task] = claim
             task.add_done_callback(self._let_go)
-        if not claims:
+        if not claims and not self._crowded:
             await asyncio.sleep(EMPTY_SECONDS)
-        return len(claims) == free
+        return len(claims) == count_max
 
     async def settled(self) -> None:
         """Wait until nothing is on the wire, and write it down."""
@@ -122,6 +126,8 @@ class Sender:
             task.cancel()
         if waits := {*stopped, *filter(None, [self._writer])}:
             await asyncio.wait(waits)
+        if self._writer and self._writer.done():
+            self._writer = None  # if it failed, what it had is tried once more
         answered = [end.claim for end in self._ended]
         unsent = [claim for claim in stopped.values() if claim not in answered]
         try:
@@ -159,17 +165,18 @@ class Sender:
         elif self._writer is writer:
             self._writer = None
 
-    def _held(self) -> list[Claim]:
-        """Return the claims that hold a slot: on the wire, or failed and not written down."""
-        failed = (end.claim for end in (*self._written, *self._ended) if not end.delivered)
-        return [*self._under_way.values(), *failed]
+    def _leases(self) -> Leases:
+        """Return what is ours: an answer frees a slot, unless answers cannot be written."""
+        ended = (*self._written, *self._ended)
+        claims = [*self._under_way.values(), *(end.claim for end in ended)]
+        holds = [True] * len(self._under_way)
+        return Leases(
+            ids={claim.claim_id for claim in claims},
+            endpoints=[claim.endpoint_id for claim in claims],
+            holds=holds + [self._is_stuck or not end.delivered for end in ended],
+        )
 
-    def _ours(self) -> set[UUID]:
-        """Return the ids of every claim that is ours, whether it holds a slot or not."""
-        ended = (end.claim for end in (*self._written, *self._ended))
-        return {claim.claim_id for claim in (*self._under_way.values(), *ended)}
-
-    async def _claim(self, free: int) -> list[Claim]:
+    async def _claim(self, count_max: int) -> list[Claim]:
         now = self._clock.now()
         async with connection(self._pool) as conn:
             allowed = await self._allowed(conn, now)
@@ -177,13 +184,12 @@ class Sender:
             claims = await queue.claim(
                 conn,
                 now=now,
-                count_max=free,
+                count_max=count_max,
                 lease_until=now + self._lease,
                 claim_id=uuid4(),
                 allowed=allowed,
                 tried_after=FAILURES_MIN,
-                ours=self._ours(),
-                held=self._held(),
+                own=self._leases(),
             )
         taken = Counter(claim.endpoint_id for claim in claims)
         self._crowded -= freed
@@ -249,13 +255,15 @@ class Sender:
                     await queue.complete(conn, batch, now=now)
         except BaseException:
             self._ended = batch + self._ended
+            self._is_stuck = True
             raise
         finally:
             self._written = []
+        self._is_stuck = False
         self._troubled -= {one.endpoint_id for one in tallies if not one.failures}
         self._troubled |= {one.endpoint_id for one in tallies if one.failures}
         report(batch)
-        self._has_slot({end.claim.endpoint_id for end in batch if not end.delivered})
+        self._has_slot({end.claim.endpoint_id for end in batch})
 
     async def _write_and_judge(
         self, batch: Sequence[Ended], tallies: Sequence[Tally], now: datetime

@@ -24,9 +24,9 @@ MONTHS_AHEAD: Final = 3  # a gateway that runs is never without its next month
 # Each endpoint that has anything waiting is found by one step through the index, so the size
 # of the queue does not matter. Of each, no more are taken than it has slots: leases that run
 # count against them, those that ran out do not. Of its own leases a sender knows better which
-# hold a slot: not those whose answer came and is only to be written down. A paused endpoint has
-# none; one that failed has one, to try. A round is dealt before the next, so that none fills the
-# sender.
+# hold a slot: not those whose answer came and is only to be written down, as many as there are
+# slots. A paused endpoint has none; one that failed has one, to try. A round is dealt before the
+# next, so that none fills the sender.
 #
 # The UPDATE stands alone and by place, so that there is no other plan for it, whatever the
 # queue's size was when it was planned; joined, its rows were once found by their endpoint, all
@@ -44,11 +44,12 @@ WITH RECURSIVE waiting AS (
         - (SELECT count(*) FROM (SELECT FROM deliveries l WHERE l.endpoint_id = e.id
            AND l.claim_id IS NOT NULL AND l.due_at > $1 AND l.claim_id <> ALL($8::uuid[])
            ORDER BY l.due_at LIMIT e.concurrency_max) AS lease)
-        - coalesce(held.count, 0), $2) AS slots
+        - coalesce(greatest(own.held, own.leased - e.concurrency_max), 0), $2) AS slots
     FROM waiting w JOIN endpoints e ON e.id = w.endpoint_id
     LEFT JOIN unnest($4::text[], $5::int[]) AS pace (id, allowed) ON pace.id = e.id
-    LEFT JOIN (SELECT id, count(*) FROM unnest($9::text[]) AS claim (id) GROUP BY id) AS held
-        ON held.id = e.id
+    LEFT JOIN (SELECT id, count(*) AS leased, count(*) FILTER (WHERE holds) AS held
+        FROM unnest($9::text[], $10::bool[]) AS claim (id, holds) GROUP BY id) AS own
+        ON own.id = e.id
     WHERE e.enabled AND (e.paused_until IS NULL OR e.paused_until <= $1)
 ), due AS (
     SELECT d.place, row_number() OVER (PARTITION BY free.id ORDER BY d.due_at) AS round
@@ -70,6 +71,17 @@ JOIN free ON free.id = t.endpoint_id
 """
 
 
+class Leases(Struct, frozen=True, kw_only=True):
+    """The leases of a sender that did not write their end yet."""
+
+    ids: Collection[UUID]  # of the claims
+    endpoints: Sequence[EndpointId]  # of each lease
+    holds: Sequence[bool]  # its slot; False: it was answered
+
+
+NO_LEASES: Final = Leases(ids=(), endpoints=(), holds=())
+
+
 async def claim(
     conn: Conn,
     *,
@@ -79,14 +91,13 @@ async def claim(
     claim_id: UUID,
     allowed: Mapping[EndpointId, int],
     tried_after: int,
-    ours: Collection[UUID] = (),
-    held: Sequence[Claim] = (),
+    own: Leases = NO_LEASES,
 ) -> list[Claim]:
     """Take due deliveries for ourselves until the lease ends.
 
     `allowed` holds how many those endpoints may take now that have a rate. One that failed
-    `tried_after` times in a row is given one delivery at a time. `ours` are the ids of earlier
-    claims of the same sender, and `held` those of its claims that still hold a slot.
+    `tried_after` times in a row is given one delivery at a time. `own` are the leases of
+    the sender itself.
     """
     rows = await conn.fetch(
         CLAIM,
@@ -97,8 +108,9 @@ async def claim(
         list(allowed.values()),
         tried_after,
         claim_id,
-        list(ours),
-        [claim.endpoint_id for claim in held],
+        list(own.ids),
+        list(own.endpoints),
+        list(own.holds),
     )
     return [convert({**row}, Claim) for row in rows]
 

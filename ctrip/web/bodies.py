@@ -5,7 +5,6 @@ it. Only if that fails is what was sent taken apart, so that all faults are told
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -15,6 +14,7 @@ from msgspec.structs import FieldInfo, fields
 from starlette.requests import Request
 
 from ctrip.core.errors import RequestError
+from ctrip.core.nesting import DEPTH_MAX, is_too_deep
 from ctrip.web.problems import (
     BodyTooLarge,
     BodyTooSlow,
@@ -26,10 +26,6 @@ from ctrip.web.problems import (
 
 BODY_SIZE_MAX: Final = 65_536  # bytes; the largest honest create, full metadata, is half of it
 BODY_SECONDS_MAX: Final = 10.0
-# The decoder recurses on the C stack, guarded only by Python's recursion limit, which any
-# library may raise: a deep body then ends the process. Nothing honest is deeper than two.
-DEPTH_MAX: Final = 32
-STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 FAULTS_TOLD_MAX: Final = 20  # the known fields, which come last, are all told
 
 Asked = TypeVar("Asked", bound=Struct)
@@ -50,7 +46,7 @@ def parse(
     `words` say what a field must be where the decoder's own words would help nobody, and
     `checks` read those fields that it hands on as they were written.
     """
-    if depth_of(body) > DEPTH_MAX:
+    if is_too_deep(body):
         raise InvalidJson(f"The JSON may be nested at most {DEPTH_MAX} levels deep")
     try:
         asked = decoder.decode(body)
@@ -75,20 +71,6 @@ def parse_query(request: Request, kind: type[Asked], *, words: Mapping[str, str]
             if name in said and (fault := fault_in_text(field, said[name], words)):
                 faults.append(FieldError(name, fault))
         raise InvalidBody(faults[-FAULTS_TOLD_MAX:]) from None
-
-
-def depth_of(body: bytes) -> int:
-    """Return how deep the brackets of a JSON text nest, those inside of strings left out."""
-    if body.count(b"[") + body.count(b"{") <= DEPTH_MAX:
-        return 0  # as nearly always: it cannot be too deep
-    depth = deepest = 0
-    for mark in STRING.sub(b"", body):
-        if mark in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif mark in b"]}":
-            depth -= 1
-    return deepest
 
 
 def faults_in(

@@ -123,8 +123,9 @@ async def test_a_sender_that_dies_before_it_notes_the_answer_sends_again(
 
 
 async def test_an_answer_is_kept_until_it_can_be_written(
-    world: World, shop: Receiver, client: WebhookClient, sender: Sender
+    world: World, shop: Receiver, client: WebhookClient
 ) -> None:
+    await has_receiver(world.pool, shop.url)
     await world.create()
     hurt = sender_of(world, client, FlakyPool(world.pool, dies_at=3).as_pool())
     with pytest.raises(DatabaseOutage):

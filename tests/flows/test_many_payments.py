@@ -70,8 +70,8 @@ async def outcome(pool: Pool) -> list[tuple[Any, ...]]:
         rows = await conn.fetch(
             "SELECT status, amount_received = amount AS paid, flags = '{}' AS plain, "
             "(SELECT count(*) FROM transfers t WHERE t.payment_id = p.id) AS transfers, "
-            "(SELECT string_agg(type || ' ' || (SELECT string_agg(endpoint_id, ',') FROM deliveries "
-            "WHERE event_id = e.id), '; ' ORDER BY sequence) FROM events e "
+            "(SELECT string_agg(type || ' ' || (SELECT string_agg(endpoint_id, ',') "
+            "FROM deliveries WHERE event_id = e.id), '; ' ORDER BY sequence) FROM events e "
             "WHERE e.payment_id = p.id) AS news, count(*) FROM payments p GROUP BY 1, 2, 3, 4, 5"
         )
     return [tuple(row) for row in rows]

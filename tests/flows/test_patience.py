@@ -50,7 +50,7 @@ async def test_a_busy_receiver_says_when(world: World, shop: Receiver, sender: S
 
 
 async def test_a_receiver_that_does_not_answer_holds_up_nobody_else(
-    world: World, shop: Receiver, client: WebhookClient, sender: Sender
+    world: World, shop: Receiver, sender: Sender
 ) -> None:
     async with connection(world.pool) as conn, receiver() as dead:
         dead.answers(hang)

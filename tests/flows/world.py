@@ -110,7 +110,7 @@ class World:
     async def told(self, payment: Payment) -> list[str]:
         """Return the types of all news of a payment; check that none is missing or twice."""
         rows = await self.rows(
-            "SELECT e.*, array(SELECT endpoint_id FROM deliveries WHERE event_id = e.id) AS targets "
+            "SELECT e.*, array(SELECT endpoint_id FROM deliveries WHERE event_id = e.id) targets "
             "FROM events e WHERE payment_id = $1 ORDER BY sequence",
             payment.id,
         )

@@ -1,4 +1,4 @@
-"""The outbox and its queue: what is promised is claimed by one sender at a time, until it is done."""
+"""The outbox and its queue: what is promised is one sender's at a time, until it is done."""
 
 import asyncio
 from collections import Counter

@@ -9,6 +9,7 @@ from ctrip.store.pool import Pool
 from ctrip.webhooks.client import WebhookClient
 from ctrip.webhooks.guard import Guard
 from tests.flows.delivering import sender_of
+from tests.flows.sending import Process, a_process
 from tests.flows.world import World, a_world
 from tests.support.receiver import Receiver, receiver
 from tests.support.receivers_on_record import has_receiver
@@ -36,3 +37,9 @@ async def client() -> AsyncIterator[WebhookClient]:
 async def sender(world: World, shop: Receiver, client: WebhookClient) -> Sender:
     await has_receiver(world.pool, shop.url)
     return sender_of(world, client)
+
+
+@pytest.fixture
+async def process(world: World, database: str, shop: Receiver) -> AsyncIterator[Process]:
+    async with a_process(world, database, shop) as process:
+        yield process

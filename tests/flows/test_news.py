@@ -13,7 +13,7 @@ from ctrip.store import bell
 from ctrip.store import pool as store
 from tests.flows.sending import Process, a_process, all_done, check
 from tests.flows.world import World
-from tests.support.receiver import Receiver, receiver
+from tests.support.receiver import Receiver
 
 NEVER_SECONDS: Final = 3_600.0  # a poll that no test lives to see
 SILENCE_SECONDS: Final = 0.3  # a ring on this machine takes a millisecond
@@ -27,18 +27,6 @@ WHERE application_name = $1 AND datname = current_database()
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervise, "WAIT_SECONDS_MAX", 0.1)
-
-
-@pytest.fixture
-async def shop() -> AsyncIterator[Receiver]:
-    async with receiver() as shop:
-        yield shop
-
-
-@pytest.fixture
-async def process(world: World, database: str, shop: Receiver) -> AsyncIterator[Process]:
-    async with a_process(world, database, shop) as process:
-        yield process
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ from ctrip.store import pool as store
 from ctrip.store.migrate import migrate, read_files
 from ctrip.store.pool import Pool, connection
 from tests.flows.sending import LEASE, Gate, Process, a_process, all_done, check, some
-from tests.flows.world import World, a_world
-from tests.support.receiver import Receiver, receiver
+from tests.flows.world import a_world
+from tests.support.receiver import Receiver
 from tests.support.small_disk import Disk, may_mount, mounted
 
 ON_THE_WIRE: Final = 16  # the cap of one receiver
@@ -40,18 +40,6 @@ ON_DISK: Final = ("deliveries", "deliveries_done_rest", "attempts_rest")
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervise, "WAIT_SECONDS_MAX", 0.1)
     monkeypatch.setattr(store, "ACQUIRE_SECONDS_MAX", 0.2)
-
-
-@pytest.fixture
-async def shop() -> AsyncIterator[Receiver]:
-    async with receiver() as shop:
-        yield shop
-
-
-@pytest.fixture
-async def process(world: World, database: str, shop: Receiver) -> AsyncIterator[Process]:
-    async with a_process(world, database, shop) as process:
-        yield process
 
 
 class Restarted:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import uvloop
 
 from ctrip import logs
-from ctrip.assembly import Gateway, assemble, creator_of, endpoints_of, secrets_of, sender_of
+from ctrip.assembly import Gateway, assemble, creator_of, endpoints_of, sender_of
 from ctrip.flows.audit import AUDIT_SECONDS, Auditor
 from ctrip.flows.deliver import Sender
 from ctrip.flows.expire import Expirer
@@ -30,7 +30,7 @@ from ctrip.flows.supervise import every
 from ctrip.flows.vouch import Voucher
 from ctrip.flows.watch import Watcher
 from ctrip.server import http_server, listen, url_of
-from ctrip.settings import Settings
+from ctrip.settings import Settings, secrets_of
 from ctrip.store.bell import LOOK_SECONDS
 from ctrip.web.site import Parts, build
 

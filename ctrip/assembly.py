@@ -6,7 +6,7 @@ runs here yet; app.py makes the tasks.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Final
@@ -29,7 +29,7 @@ from ctrip.flows.news import News
 from ctrip.flows.receivers import Receivers
 from ctrip.flows.tidings import Tidings
 from ctrip.flows.watch import Watcher
-from ctrip.settings import Network, Secret, Settings
+from ctrip.settings import Network, Settings
 from ctrip.store import endpoints, tokens
 from ctrip.store import pool as store
 from ctrip.store.bell import Bell
@@ -63,21 +63,6 @@ class Gateway(Struct, frozen=True, kw_only=True):
     bell: Bell
 
 
-def secrets_of(settings: Settings) -> list[Secret]:
-    """Return everything that no log line may show."""
-    endpoints = [url for network in settings.networks for url in network.rpc_urls]
-    wallet = settings.wallet
-    return [
-        settings.database.url,
-        settings.webhooks.secret,
-        settings.webhooks.secrets_key,
-        settings.webhooks.secrets_key_before,
-        wallet.mnemonic,
-        wallet.xpub,
-        *endpoints,
-    ]
-
-
 async def assemble(settings: Settings, stack: AsyncExitStack) -> Gateway:
     """Build the parts; `stack` takes them down, the last one first."""
     chain_ids = [network.chain.chain_id for network in settings.networks]
@@ -97,9 +82,10 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> Gateway:
     served = await prepare(pool, settings, clock)
     await check_tokens(settings.networks)
     wake, tidings = asyncio.Event(), Tidings(pool)
-    bell = Bell(settings.database.url, lambda: tell(wake.set, tidings.wake))
+    heard = News(wake.set, tidings.wake)
+    bell = Bell(settings.database.url, heard.set)
     stack.push_async_callback(bell.close)
-    common = (pool, clock, health, news := News(wake.set, tidings.wake, bell.ring))
+    common = (pool, clock, health, news := News(heard.set, bell.ring))
     watchers = {chain.name: Watcher(chain, clients[chain.name], *common) for chain in chains}
     return Gateway(
         settings=settings,
@@ -117,12 +103,6 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> Gateway:
         tidings=tidings,
         bell=bell,
     )
-
-
-def tell(*listeners: Callable[[], None]) -> None:
-    """Call each."""
-    for listener in listeners:
-        listener()
 
 
 def guard_of(settings: Settings) -> Guard:

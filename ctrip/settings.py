@@ -118,3 +118,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     log: Log = field(default_factory=Log)
     chains: Chains = field(default_factory=Chains)
     networks: tuple[Network, ...] = ()
+
+
+def secrets_of(settings: Settings) -> list[Secret]:
+    """Return everything that no log line may show."""
+    endpoints = [url for network in settings.networks for url in network.rpc_urls]
+    wallet = settings.wallet
+    return [
+        settings.database.url,
+        settings.webhooks.secret,
+        settings.webhooks.secrets_key,
+        settings.webhooks.secrets_key_before,
+        wallet.mnemonic,
+        wallet.xpub,
+        *endpoints,
+    ]

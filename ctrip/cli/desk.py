@@ -10,7 +10,7 @@ from msgspec import Struct, json
 
 from ctrip.cli.options import settings_of, with_pool
 from ctrip.clock import SystemClock
-from ctrip.settings import Log
+from ctrip.settings import Log, secrets_of
 from ctrip.store.pool import Pool
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ def at_desk(config: Path | None, work: Callable[[Desk], Awaitable[T]]) -> T:
 
     settings = settings_of(config)
     ours = settings.webhooks
-    secrets = [settings.database.url, ours.secret, ours.secrets_key, ours.secrets_key_before]
-    logs.configure(Log(level="error", format="text"), secrets)
+    logs.configure(Log(level="error", format="text"), secrets_of(settings))
     guard, clock = Guard(ours.allow_cidrs), SystemClock()
 
     async def on_pool(pool: Pool) -> T:

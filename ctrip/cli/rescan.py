@@ -14,14 +14,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ctrip import logs
-from ctrip.assembly import close, secrets_of
+from ctrip.assembly import close
 from ctrip.chain.rpc import RpcChain
 from ctrip.clock import Clock, SystemClock
 from ctrip.core.errors import OutageError
 from ctrip.core.ids import BlockNumber
 from ctrip.flows.rescan import WINDOWS_AT_ONCE_MAX, RangeRefused, Rescanner, Step, ask
 from ctrip.flows.supervise import backoff_seconds
-from ctrip.settings import Network, Settings
+from ctrip.settings import Network, Settings, secrets_of
 from ctrip.store import rescans
 from ctrip.store.pool import Pool, connect, connection
 from ctrip.store.rescans import Rescan

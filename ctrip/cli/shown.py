@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 from msgspec.structs import asdict
 
 from ctrip.clock import Clock
@@ -28,7 +28,7 @@ from ctrip.web.endpoint_wire import (
     show_endpoint,
     show_replay,
 )
-from ctrip.web.events import AttemptView, KnownEventView, TrailView, show_trail
+from ctrip.web.events import AttemptView, KnownEventView, TrailView, show_event
 
 ANSWER_SHOWN_MAX: Final = 160  # characters on a line; --json has all that was kept
 FIRST: Final = EventId("")  # before every id
@@ -59,14 +59,7 @@ async def event(conn: Conn, event_id: EventId, clock: Clock) -> KnownEventView:
         raise NoSuchEvent("There is no event of this id")
     found = await delivery_log.of_event(conn, event_id, now=clock.now())
     attempts = await delivery_log.attempts(conn, event_id)
-    return KnownEventView(
-        id=known.id,
-        type=known.type,
-        payment_id=known.payment_id,
-        created_at=known.created_at,
-        body=Raw(known.body),
-        deliveries=[show_trail(one, attempts, all_of_it=True) for one in found],
-    )
+    return show_event(known, found, attempts, all_of_it=True)
 
 
 async def deliveries(

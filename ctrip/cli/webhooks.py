@@ -14,7 +14,6 @@ from ctrip.cli.options import ConfigOption, JsonOption
 from ctrip.clock import SystemClock
 from ctrip.core.endpoints import CONCURRENCY_DEFAULT, EndpointId, Format
 from ctrip.core.ids import EventId
-from ctrip.settings import Secret
 from ctrip.store.pool import connection
 
 webhooks = typer.Typer(
@@ -107,6 +106,7 @@ def create(  # noqa: PLR0913, PLR0917  what may be typed
     """Make an endpoint. Its secret is shown this once."""
     from ctrip.cli import shown, verify
     from ctrip.flows.register import New
+    from ctrip.web.endpoint_wire import hidden
 
     headers = (
         verify.headers_of(verify.text_of(headers_file, "--headers-file")) if headers_file else {}
@@ -116,7 +116,7 @@ def create(  # noqa: PLR0913, PLR0917  what may be typed
         description=description,
         event_types=tuple(events or ("*",)),
         format=payload,
-        headers={name: Secret(value) for name, value in headers.items()},
+        headers=hidden(headers),
         concurrency_max=concurrency_max,
         rate_max=rate_max,
         secret=verify.secret_in(secret_file),

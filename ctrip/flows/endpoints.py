@@ -89,20 +89,8 @@ class Endpoints:
         secret = new.secret or Secret(make_secret(new.signature))
         endpoint_id = EndpointId(PREFIX + uuid4().hex)
         async with transaction(self._pool) as conn:
-            made = await endpoints.add(
-                conn,
-                endpoint_id,
-                Wish(
-                    url=new.url,
-                    description=new.description,
-                    event_types=new.event_types,
-                    format=new.format,
-                    headers=self._sealed(endpoint_id, new.headers),
-                    concurrency_max=new.concurrency_max,
-                    rate_max=new.rate_max,
-                ),
-                now=self._clock.now(),
-            )
+            wish = self._wish(endpoint_id, new)
+            made = await endpoints.add(conn, endpoint_id, wish, now=self._clock.now())
             await self._add_secret(conn, endpoint_id, secret)
         log.info("endpoint made", endpoint_id=endpoint_id)
         return made, told(secret)
@@ -110,18 +98,7 @@ class Endpoints:
     async def change(self, endpoint_id: EndpointId, change: Change) -> Endpoint:
         """Change an endpoint that was made over the API."""
         register.check(change, self._guard)
-        headers = change.headers
-        if headers:
-            self._keyring.require()
-        wish = Wish(
-            url=change.url,
-            description=change.description,
-            event_types=change.event_types,
-            format=change.format,
-            headers=UNSET if headers is UNSET else self._sealed(endpoint_id, headers),
-            concurrency_max=change.concurrency_max,
-            rate_max=change.rate_max,
-        )
+        wish = self._wish(endpoint_id, change)
         async with transaction(self._pool) as conn:
             own(await endpoints.hold(conn, endpoint_id))
             return there(await endpoints.change(conn, endpoint_id, wish, now=self._clock.now()))
@@ -252,6 +229,19 @@ class Endpoints:
                 delivered=delivered,
                 now=now,
             )
+
+    def _wish(self, endpoint_id: EndpointId, asked: New | Change) -> Wish:
+        """Return what was asked for as it is written."""
+        headers = asked.headers
+        return Wish(
+            url=asked.url,
+            description=asked.description,
+            event_types=asked.event_types,
+            format=asked.format,
+            headers=UNSET if headers is UNSET else self._sealed(endpoint_id, headers),
+            concurrency_max=asked.concurrency_max,
+            rate_max=asked.rate_max,
+        )
 
     def _sealed(self, endpoint_id: EndpointId, headers: Mapping[str, Secret]) -> bytes | None:
         if not headers:

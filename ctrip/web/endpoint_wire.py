@@ -5,7 +5,7 @@ none: they are passwords of the receiver.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID
@@ -194,7 +194,7 @@ def change_of(asked: ChangeEndpoint) -> Change:
     )
 
 
-def hidden(headers: dict[str, str]) -> dict[str, Secret]:
+def hidden(headers: Mapping[str, str]) -> dict[str, Secret]:
     """Return headers whose values show themselves to nobody."""
     return {name: Secret(value) for name, value in headers.items()}
 

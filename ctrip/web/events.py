@@ -18,7 +18,7 @@ from ctrip.core.endpoints import EndpointId, pattern_fault
 from ctrip.core.ids import EventId, PaymentId
 from ctrip.flows.tidings import Tidings
 from ctrip.store import delivery_log
-from ctrip.store.delivery_log import Attempt, Delivery
+from ctrip.store.delivery_log import Attempt, Delivery, KnownEvent
 from ctrip.store.pool import Pool, connection
 from ctrip.web.auth import Door
 from ctrip.web.bodies import parse_query
@@ -126,14 +126,7 @@ class EventPages:
                 raise NotFound("No event has this id")
             deliveries = await delivery_log.of_event(conn, event_id, now=self._clock.now())
             attempts = await delivery_log.attempts(conn, event_id)
-        shown = KnownEventView(
-            id=event.id,
-            type=event.type,
-            payment_id=event.payment_id,
-            created_at=event.created_at,
-            body=Raw(event.body),
-            deliveries=[show_trail(d, attempts, all_of_it="admin" in scopes) for d in deliveries],
-        )
+        shown = show_event(event, deliveries, attempts, all_of_it="admin" in scopes)
         return Response(msgspec.json.encode(shown), media_type="application/json")
 
 
@@ -146,6 +139,20 @@ def patterns_in(types: str | None) -> list[str] | None:
     if fault:
         raise InvalidBody([FieldError("types", fault)])
     return patterns
+
+
+def show_event(
+    event: KnownEvent, deliveries: list[Delivery], attempts: list[Attempt], *, all_of_it: bool
+) -> KnownEventView:
+    """Put an event into the words of the contract."""
+    return KnownEventView(
+        id=event.id,
+        type=event.type,
+        payment_id=event.payment_id,
+        created_at=event.created_at,
+        body=Raw(event.body),
+        deliveries=[show_trail(one, attempts, all_of_it=all_of_it) for one in deliveries],
+    )
 
 
 def show_trail(delivery: Delivery, attempts: list[Attempt], *, all_of_it: bool) -> TrailView:

@@ -27,7 +27,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check bench db docs contracts lock
+.PHONY: help setup run test check fuzz bench db docs contracts lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | \
@@ -45,6 +45,9 @@ check: setup ## lint, format, types and the shape of the code, in seconds
 		{ echo "Not formatted as it should be. Run: $(BIN)/ruff format" >&2; exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest --quiet --noconftest tests/test_tidy.py
+
+fuzz: setup ## ask a gateway everything that its OpenAPI document allows, and forbids, 20,000 times
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: setup ## measure every figure that the README claims
 	@for file in bench/[a-z]*.py; do \

@@ -17,15 +17,21 @@ from typing import Any, Final
 import uvloop
 
 from ctrip import logs
-from ctrip.assembly import Gateway, assemble, creator_of, endpoints_of, sender_of
+from ctrip.assembly import Gateway, assemble, creator_of, endpoints_of, explainer_of, sender_of
+from ctrip.flows.act import Acts
+from ctrip.flows.audience import POLL_SECONDS
 from ctrip.flows.audit import AUDIT_SECONDS, Auditor
 from ctrip.flows.deliver import Sender
 from ctrip.flows.expire import Expirer
+from ctrip.flows.key_uses import USES_SECONDS
+from ctrip.flows.keybook import READ_SECONDS
 from ctrip.flows.probe import PROBE_SECONDS, Probe
 from ctrip.flows.prune import PRUNE_SECONDS, Pruner
+from ctrip.flows.repeat import Repeats
 from ctrip.flows.replay import REPLAY_SECONDS, Replayer
 from ctrip.flows.reread import REREAD_SECONDS, Rereader
 from ctrip.flows.rescan import Rescanner
+from ctrip.flows.stage import Player, Stage
 from ctrip.flows.supervise import every
 from ctrip.flows.vouch import Voucher
 from ctrip.flows.watch import Watcher
@@ -56,10 +62,16 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         runner.run(work)
 
 
-async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:
+async def serve(
+    settings: Settings,
+    *,
+    on_ready: Callable[[str], None] | None = None,
+    player: Player | None = None,
+) -> None:
     """Build everything, serve, and take it down again.
 
     `on_ready` is told our URL once every chain was read, so that payments can be created.
+    With a `player`, payments may name a test case.
     """
     logs.configure(settings.log, secrets_of(settings))
     stopping = asyncio.Event()
@@ -72,7 +84,9 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = 
         sender = sender_of(gateway, asyncio.create_task)
         stack.push_async_callback(sender.close)
         stack.push_async_callback(end, start(gateway, sender))
-        await serve_http(gateway, listener, stopping, on_ready)
+        stage = Stage(gateway.pool, player, asyncio.create_task)
+        stack.push_async_callback(stage.close)
+        await serve_http(gateway, stage, listener, stopping, on_ready)
     log.info("stopped")
 
 
@@ -84,13 +98,16 @@ def start(gateway: Gateway, sender: Sender) -> list[asyncio.Task[None]]:
     pool, clock, webhooks = gateway.pool, gateway.clock, gateway.settings.webhooks
     replay = Replayer(pool, clock, gateway.news).run_once
     prune = Pruner(pool, clock, webhooks).run_once
-    bell = gateway.bell
+    bell, audience, keybook = gateway.bell, gateway.audience, gateway.keybook
     return [
         *tasks,
         duty(gateway, "deliver", sender.run_once, DELIVERY_POLL_SECONDS, nudge=gateway.wake),
         duty(gateway, "replay", replay, REPLAY_SECONDS),
         duty(gateway, "prune", prune, PRUNE_SECONDS),
         duty(gateway, "bell", bell.run_once, LOOK_SECONDS, nudge=bell.wake),
+        duty(gateway, "keys", keybook.run_once, READ_SECONDS),
+        duty(gateway, "key uses", keybook.uses.run_once, USES_SECONDS),
+        duty(gateway, "stream", audience.run_once, POLL_SECONDS, nudge=audience.wake),
     ]
 
 
@@ -152,6 +169,7 @@ def settle_in() -> None:
 
 async def serve_http(
     gateway: Gateway,
+    stage: Stage,
     listener: socket.socket,
     stopping: asyncio.Event,
     on_ready: Callable[[str], None] | None,
@@ -162,12 +180,18 @@ async def serve_http(
             pool=gateway.pool,
             clock=gateway.clock,
             creator=creator_of(gateway),
+            acts=Acts(gateway.pool, gateway.clock, gateway.news),
             endpoints=endpoints_of(gateway),
             tidings=gateway.tidings,
+            audience=gateway.audience,
             health=gateway.health,
+            explainer=explainer_of(gateway),
+            keybook=gateway.keybook,
+            repeats=Repeats(gateway.pool, gateway.clock, gateway.settings.webhooks),
+            stage=stage,
             chains=[network.chain for network in gateway.settings.networks],
             tokens=gateway.tokens,
-            auth_is_off=gateway.settings.server.auth == "off",
+            server=gateway.settings.server,
         )
     )
     server = http_server(site)
@@ -183,5 +207,6 @@ async def serve_http(
     stopped.cancel()
     ready.cancel()
     gateway.tidings.stop()
+    gateway.audience.stop()
     server.should_exit = True
     await serving

@@ -21,11 +21,15 @@ from ctrip.clock import Clock, SystemClock
 from ctrip.core.chains import Token
 from ctrip.core.errors import ConfigError
 from ctrip.core.ids import ChainName
+from ctrip.flows.audience import Audience
 from ctrip.flows.create import Creator
 from ctrip.flows.deliver import LEASE_MARGIN, Sender, Spawn
 from ctrip.flows.endpoints import Endpoints
+from ctrip.flows.explain import Explainer
 from ctrip.flows.health import Health
+from ctrip.flows.keybook import Keybook
 from ctrip.flows.news import News
+from ctrip.flows.price import Pricer
 from ctrip.flows.receivers import Receivers
 from ctrip.flows.tidings import Tidings
 from ctrip.flows.watch import Watcher
@@ -60,7 +64,9 @@ class Gateway(Struct, frozen=True, kw_only=True):
     news: asyncio.Event  # something new is in the outbox: told to all of these
     wake: asyncio.Event  # the sender has something to do
     tidings: Tidings
+    audience: Audience
     bell: Bell
+    keybook: Keybook
 
 
 async def assemble(settings: Settings, stack: AsyncExitStack) -> Gateway:
@@ -81,8 +87,8 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> Gateway:
     health = Health(clock, chains, states)
     served = await prepare(pool, settings, clock)
     await check_tokens(settings.networks)
-    wake, tidings = asyncio.Event(), Tidings(pool)
-    heard = News(wake.set, tidings.wake)
+    wake, tidings, audience = asyncio.Event(), Tidings(pool), Audience(pool, clock)
+    heard = News(wake.set, tidings.wake, audience.wake.set)
     bell = Bell(settings.database.url, heard.set)
     stack.push_async_callback(bell.close)
     common = (pool, clock, health, news := News(heard.set, bell.ring))
@@ -101,7 +107,9 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> Gateway:
         news=news,
         wake=wake,
         tidings=tidings,
+        audience=audience,
         bell=bell,
+        keybook=Keybook(pool),
     )
 
 
@@ -162,6 +170,12 @@ def endpoints_of(gateway: Gateway) -> Endpoints:
     return Endpoints(gateway.pool, gateway.guard, settings, gateway.clock, gateway.news)
 
 
+def explainer_of(gateway: Gateway) -> Explainer:
+    """Return who is asked why a payment is not paid."""
+    chains = [network.chain for network in gateway.settings.networks]
+    return Explainer(chains, gateway.clients, gateway.pool, gateway.clock, gateway.health)
+
+
 def creator_of(gateway: Gateway) -> Creator:
     """Return the maker of payments."""
     return Creator(
@@ -172,5 +186,6 @@ def creator_of(gateway: Gateway) -> Creator:
         gateway.clock,
         gateway.guard,
         gateway.news,
+        pricer=Pricer(gateway.clients, gateway.clock),
         on_open=lambda name: gateway.watchers[name].something_may_be_paid(),
     )

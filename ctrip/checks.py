@@ -199,3 +199,25 @@ def address(text: str) -> None:
     mixed = digits not in {digits.lower(), digits.upper()}
     if mixed and text != checksum(RawAddress(text.lower())):
         raise Unusable("has a wrong checksum (EIP-55), so it may be mistyped; copy it again")
+
+
+def origins(sites: Collection[str]) -> None:
+    """Refuse what no browser calls an origin (RFC 6454, section 6.1)."""
+    for position, site in enumerate(sites, start=1):
+        if not is_url(site, WEB) or site != site.lower() or site.count("/") > len("//"):
+            reason = f"must hold origins such as https://shop.example; number {position} is none"
+            raise Unusable(reason)
+
+
+# What types cannot say, by table and field of config.toml.
+RULES: Final[Mapping[str, Mapping[str, Rule]]] = {
+    "server": {"public_url": web_root, "trusted_proxies": cidrs, "cors_origins": origins},
+    "database": {"url": postgres_url},
+    "webhooks": {
+        "url": web_url,
+        "secret": signing_secret,
+        "secrets_key": sealing_key,
+        "secrets_key_before": sealing_key,
+        "allow_cidrs": cidrs,
+    },
+}

@@ -22,8 +22,7 @@ from typing import Any, Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import fields
 
-from ctrip import checks
-from ctrip.checks import Given, Place, Rule, Unusable, fill, nearest
+from ctrip.checks import RULES, Given, Place, Unusable, fill, nearest
 from ctrip.core.errors import ConfigError
 from ctrip.networks import networks, read_chains, variables
 from ctrip.settings import Chains, Network, Secret, Settings, Wallet
@@ -39,17 +38,6 @@ TABLES: Final[dict[str, type[Struct]]] = {
     table.name: table.type
     for table in fields(Settings)
     if isinstance(table.type, type) and issubclass(table.type, Struct)
-}
-RULES: Final[Mapping[str, Mapping[str, Rule]]] = {
-    "server": {"public_url": checks.web_root},
-    "database": {"url": checks.postgres_url},
-    "webhooks": {
-        "url": checks.web_url,
-        "secret": checks.signing_secret,
-        "secrets_key": checks.sealing_key,
-        "secrets_key_before": checks.sealing_key,
-        "allow_cidrs": checks.cidrs,
-    },
 }
 HEADER: Final = re.compile(r"\s*\[\s*[\"']?([\w-]+)[\"']?\s*\]")
 KEY: Final = re.compile(r"\s*[\"']?([\w-]+)[\"']?\s*[=.]")

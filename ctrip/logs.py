@@ -96,7 +96,6 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
             logging.getLogger(name),
             processors=[
                 structlog.stdlib.filter_by_level,
-                structlog.contextvars.merge_contextvars,
                 *STAMPS,
                 structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
             ],
@@ -105,11 +104,17 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
     )
 
 
-STAMPS: Final[tuple[Processor, ...]] = (
+STAMPS: Final[tuple[Processor, ...]] = (  # on the lines of libraries too
+    structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
 )
+
+
+def in_request(request_id: str) -> None:
+    """Put the name of a request on every line that the task at hand logs from now on."""
+    structlog.contextvars.bind_contextvars(request_id=request_id)
 
 
 class Redactor:

@@ -4,7 +4,8 @@ The whole file is checked, whichever chains are in use: a mistake in it should n
 for the day on which a chain is switched on. Only `${NAME}` in an endpoint is looked up
 late, because nobody has the API keys of chains that they do not use.
 
-The entries are what may be written; sheet.py reads YAML, terms.py what is asked of amounts.
+The entries are what may be written; sheet.py reads YAML, terms.py what is asked of amounts,
+feeds.py where prices stand.
 """
 
 import re
@@ -17,6 +18,8 @@ from ctrip.checks import WEB, Rule, Unusable, address, is_url, web_root
 from ctrip.core.chains import Chain, NativeSource, Token
 from ctrip.core.finality import Depth, Tag, Terms
 from ctrip.core.ids import Address, ChainName, RawAddress
+from ctrip.core.price import RateSource
+from ctrip.feeds import read_prices
 from ctrip.settings import Network, Secret
 from ctrip.sheet import Sheet, Steps, parse, read_entry
 from ctrip.terms import (
@@ -85,10 +88,11 @@ class ChainEntry(Struct, frozen=True, kw_only=True):
 
 
 class Asked(NamedTuple, Generic[E]):
-    """An asset, and what is asked of its amounts."""
+    """An asset, what is asked of its amounts, and where its price stands."""
 
     entry: E
     terms: Terms
+    prices: tuple[RateSource, ...]
 
 
 class Listed(NamedTuple):
@@ -194,7 +198,7 @@ def read_coin(
 ) -> Asked[CoinEntry] | None:
     """Read the native coin of a network."""
     coin = read_entry(CoinEntry, entry, path, sheet, RULES)
-    return Asked(coin, read_terms(coin, coin.decimals, path, sheet, bounds)) if coin else None
+    return asked(coin, coin.decimals, path, sheet, bounds) if coin else None
 
 
 def read_tokens(
@@ -210,9 +214,14 @@ def read_tokens(
         contract = checksum(RawAddress(token.address.lower()))
         if contract in tokens:
             sheet.fault(place, "is a contract that is listed before; remove one")
-        terms = read_terms(token, token.decimals, place, sheet, bounds)
-        tokens[contract] = Asked(token, terms)
+        tokens[contract] = asked(token, token.decimals, place, sheet, bounds)
     return tokens
+
+
+def asked(entry: E, decimals: int, path: Steps, sheet: Sheet, bounds: Bounds | None) -> Asked[E]:
+    """Read what goes for coins and tokens alike."""
+    terms = read_terms(entry, decimals, path, sheet, bounds)
+    return Asked(entry, terms, read_prices(entry.prices, path, sheet))
 
 
 def chain_of(
@@ -235,6 +244,7 @@ def chain_of(
         coin=coin.entry.symbol,
         coin_decimals=coin.entry.decimals,
         coin_terms=coin.terms,
+        coin_prices=coin.prices,
         explorer=written.explorer,
         native=written.native,
         internal=written.internal,
@@ -248,6 +258,7 @@ def chain_of(
                 symbol=token.entry.symbol,
                 decimals=token.entry.decimals,
                 terms=token.terms,
+                prices=token.prices,
             )
             for contract, token in tokens.items()
         ),

@@ -39,6 +39,7 @@ class Secret:
 NO_SECRET = Secret("")
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
+Rate = Annotated[float, Meta(ge=0, le=1_000_000)]  # a second
 
 
 class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,6 +49,10 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     port: Port = 8080  # 0 takes any free one
     public_url: str = ""  # how the outside reaches us, without a slash at the end
     auth: Literal["keys", "off"] = "keys"  # "off" only behind an ingress that enforces it
+    rate_per_key: Rate = 100.0  # requests a second; 0 for no limit
+    rate_per_address: Rate = 10.0  # of those who bear no valid key; 0 for no limit
+    trusted_proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For is believed
+    cors_origins: tuple[str, ...] = ()  # sites whose pages may read answers
 
 
 class Database(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,6 +77,7 @@ class Payments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         86_400  # watched on after expiry
     )
     late_payments: Literal["hold", "accept"] = "hold"  # "accept" counts money after the deadline
+    order_id_unique: bool = False  # an order_id of a key's may have one payment only
 
 
 class Webhooks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -51,6 +51,7 @@ class TermsEntry(Struct, frozen=True, kw_only=True):
 
     tiers: tuple[Any, ...] = ()
     second_opinion_above: Coins | None = None
+    prices: dict[str, Any] = {}
 
 
 class Bounds(NamedTuple):

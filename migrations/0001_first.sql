@@ -24,6 +24,7 @@ CREATE TABLE wallets (
 
 CREATE TABLE payments (
     id                     uuid PRIMARY KEY,
+    owner                  uuid NOT NULL,    -- the API key that made it; zero: nobody's
     chain                  text NOT NULL CHECK (length(chain) BETWEEN 3 AND 20),
     chain_id               bigint NOT NULL,
     token_id               uuid,             -- null: native coin
@@ -45,8 +46,12 @@ CREATE TABLE payments (
     order_id               text,
     description            text,
     metadata               jsonb NOT NULL,
+    quote                  jsonb,            -- the price and its rate, where the amount was made of one
     redirect_url           text,
     webhook_url            text,
+    idempotency_key        text,
+    fingerprint            text,             -- of the request that said the key: SHA-256 in hex
+    order_is_unique        boolean NOT NULL DEFAULT false, -- no other of the owner's has its order_id
     stood_until            timestamptz,      -- the end of the last standstill of its chain
     extended_seconds       integer NOT NULL DEFAULT 0 CHECK (extended_seconds >= 0),
     lapsed                 boolean NOT NULL DEFAULT false,
@@ -66,10 +71,19 @@ CREATE TABLE payments (
         '{underpaid,overpaid,late,wrong_token,reorged,cancelled}'::text[]),
     CONSTRAINT payments_token CHECK ((token_id IS NULL) = (contract IS NULL)
         AND asset = coalesce(lower(contract), 'native')),
+    CONSTRAINT payments_idempotency CHECK ((idempotency_key IS NULL) = (fingerprint IS NULL)),
     CONSTRAINT payments_detected CHECK ((detected_in_block IS NOT NULL) =
         (status IN ('detected', 'confirmed', 'paid', 'settled')))
 );
 CREATE UNIQUE INDEX payments_address ON payments (lower(address));
+CREATE UNIQUE INDEX payments_idempotency_key ON payments (owner, idempotency_key)
+    WHERE idempotency_key IS NOT NULL;
+CREATE UNIQUE INDEX payments_ordered ON payments (owner, order_id) WHERE order_is_unique;
+-- Lists, newest first; store/listing.py merges one for each chain and status.
+CREATE INDEX payments_owned ON payments (owner, chain, status, created_at, id);
+CREATE INDEX payments_listed ON payments (chain, status, created_at, id);
+CREATE INDEX payments_of_order ON payments (order_id, owner, created_at, id)
+    WHERE order_id IS NOT NULL;
 CREATE INDEX payments_open ON payments (chain, watched_until) WHERE NOT closed;
 CREATE INDEX payments_pending ON payments (chain, expires_at) WHERE status = 'pending';
 CREATE INDEX payments_under_way ON payments (chain, detected_in_block)
@@ -273,11 +287,58 @@ END
 $$;
 
 CREATE TABLE api_keys (
-    id         uuid PRIMARY KEY,
-    name       text NOT NULL,
-    prefix     text NOT NULL,                -- the first characters, to tell keys apart
-    digest     bytea NOT NULL UNIQUE CHECK (length(digest) = 32), -- SHA-256; keys are 256-bit random
-    scopes     text[] NOT NULL CHECK (scopes <@ '{read,write,admin}'::text[]),
-    created_at timestamptz NOT NULL,
-    revoked_at timestamptz
+    id            uuid PRIMARY KEY,
+    name          text NOT NULL,
+    prefix        text NOT NULL,             -- the first characters, to tell keys apart
+    digest        bytea NOT NULL UNIQUE CHECK (length(digest) = 32), -- SHA-256; keys are 256-bit random
+    scopes        text[] NOT NULL CHECK (scopes <@ '{read,write,admin}'::text[]),
+    allowed_cidrs text[] NOT NULL DEFAULT '{}', -- networks it may be used from; none: any
+    created_at    timestamptz NOT NULL,
+    expires_at    timestamptz CHECK (expires_at > created_at),
+    revoked_at    timestamptz,
+    revision      bigint NOT NULL            -- given by the trigger below
 );
+CREATE INDEX api_keys_created ON api_keys (created_at, id);
+CREATE UNIQUE INDEX api_keys_revision ON api_keys (revision);
+
+CREATE TABLE key_uses (
+    key_id  uuid PRIMARY KEY,
+    used_at timestamptz NOT NULL             -- written now and then, never by a request
+);
+
+-- Each change of a key, by hand too, takes the next revision. Its row stays locked until the
+-- change is committed, so whoever sees a revision sees all that are lower.
+CREATE TABLE key_revisions (
+    one    boolean PRIMARY KEY CHECK (one),
+    newest bigint NOT NULL
+);
+
+CREATE FUNCTION revise_key() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'a key is never deleted, because payments name it: set revoked_at';
+    END IF;
+    INSERT INTO key_revisions AS r VALUES (true, 1)
+    ON CONFLICT (one) DO UPDATE SET newest = r.newest + 1
+    RETURNING newest INTO NEW.revision;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER api_keys_revised BEFORE INSERT OR UPDATE OR DELETE ON api_keys
+    FOR EACH ROW EXECUTE FUNCTION revise_key();
+
+-- Answers to requests with an Idempotency-Key, for a day; payments keep their own.
+CREATE TABLE idempotency_keys (
+    owner         uuid NOT NULL,
+    key           text NOT NULL,
+    fingerprint   text NOT NULL,             -- of the request: SHA-256 in hex
+    claim_id      uuid,                      -- of the request under way
+    claimed_until timestamptz NOT NULL,      -- then whoever had it is gone
+    status        smallint,                  -- of the answer
+    answer        bytea,                     -- sealed where there is a secret in it
+    created_at    timestamptz NOT NULL,
+    PRIMARY KEY (owner, key),
+    CONSTRAINT idempotency_keys_answered CHECK ((claim_id IS NULL) = (status IS NOT NULL)
+        AND (status IS NULL) = (answer IS NULL))
+);
+CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);

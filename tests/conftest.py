@@ -15,21 +15,36 @@ from ctrip.settings import Secret
 from ctrip.store import pool as store
 from ctrip.store.migrate import migrate, read_files
 from ctrip.store.pool import Conn, Pool
+from tests.support.memory import memory
+from tests.support.warm_ctrip import WarmCtrip, warm_ctrip
 
 TEMPLATE = "migrated"
 POOL_SIZE_MAX = 16
 NUMBERS = count(1)
+LONGEST = {"e2e", "test_sender_machine.py", "test_random_reorgs.py"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest go first: one that began last would be waited for by everybody."""
+    items.sort(key=lambda item: not LONGEST & {item.path.parent.name, item.path.name})
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A Postgres that is thrown away at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="ctrip-test-")).resolve()
+    folder = Path(tempfile.mkdtemp(prefix="ctrip-test-", dir=memory())).resolve()
     try:
         with postgres.start(folder, durable=False) as running:
             yield running
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[WarmCtrip]:
+    """The command line, for commands in processes of their own."""
+    with warm_ctrip() as warm:
+        yield warm
 
 
 @pytest.fixture(scope="session")

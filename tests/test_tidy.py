@@ -79,7 +79,7 @@ BROKEN = [
     Planted(layers.homes, "ctrip/store/a.py", "import web3.eth", "web3 is imported only in chain"),
     Planted(layers.homes, "ctrip/chain/a.py", "from eth_account import Account", "only in wallet"),
     Planted(layers.homes, "ctrip/flows/a.py", "from starlette import routing", "only in web"),
-    Planted(layers.homes, "ctrip/web/a.py", "import uvicorn", "uvicorn is imported only in server"),
+    Planted(layers.homes, "ctrip/web/a.py", "import uvicorn", "uvicorn is imported only in edge"),
     Planted(layers.homes, "ctrip/app.py", "from os import environ", "os is imported only in"),
     Planted(layers.homes, "ctrip/flows/a.py", "import numpy", "numpy has no home"),
     Planted(layers.homes, "ctrip/app.py", "from tests.support import flaky", "tests has no home"),

@@ -13,6 +13,8 @@ from ctrip.core.blocks import Block, Head, Header, Holding, NativeMove, Opinion,
 from ctrip.core.errors import OutageError
 from ctrip.core.ids import Amount, BlockNumber, RawAddress, TxHash
 from ctrip.core.payment import Transfer
+from ctrip.core.price import NoRound, Round
+from ctrip.core.transaction import Transaction
 
 # Which of these addresses are ours?
 Ours: TypeAlias = Callable[[Collection[RawAddress]], Awaitable[Collection[RawAddress]]]
@@ -97,6 +99,13 @@ class ChainClient(Protocol):
         """Return one receipt for each transaction, in order; a missing one is InconsistentChain."""
         ...
 
+    async def transaction(self, tx_hash: TxHash) -> Transaction | None:
+        """Return what is known of a transaction, mined or not; None if no endpoint knows it.
+
+        Every endpoint is asked until one has it in a block. Nothing that it says is credited.
+        """
+        ...
+
     async def holdings(self, at: Header, asked: Sequence[Holding]) -> list[Amount]:
         """Return the balances in the state after this block, in order.
 
@@ -115,6 +124,15 @@ class ChainClient(Protocol):
 
     async def opinion(self, transfer: Transfer) -> Opinion:
         """Ask another endpoint than the one read from whether it shows the same transfer."""
+        ...
+
+    async def round(self, feed: RawAddress, *, again: bool = False) -> Round | NoRound:
+        """Return the newest round of a feed, with the time of the newest block it is read beside.
+
+        What it says is not judged. No contract, one that reverts and one that answers
+        something else are a NoRound. `again` asks another endpoint than the one that is read
+        from, and is an outage where there is none.
+        """
         ...
 
     def endpoints(self) -> Sequence[EndpointState]:

@@ -96,8 +96,8 @@ RULES: Final = (
     Rule(
         Cure.GIVE_IN,
         words(
-            r"revert", r"out of gas", r"gas required", r"invalid opcode", r"vm execution",
-            r"initcode", r"code size", r"stack (under|over)flow",
+            r"revert", r"evm error", r"out of gas", r"gas required", r"invalid opcode",
+            r"vm execution", r"initcode", r"code size", r"stack (under|over)flow",
         ),
         codes=frozenset({3, -32015}),
     ),

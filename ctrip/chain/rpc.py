@@ -8,7 +8,7 @@ the files of their names.
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from ctrip.chain import blocks, coins, opinions, receipts, spans, transfers
+from ctrip.chain import aggregators, blocks, coins, lookups, opinions, receipts, spans, transfers
 from ctrip.chain.blooms import Blooms
 from ctrip.chain.client import ChainOutage, EndpointState, InconsistentChain, Ours
 from ctrip.chain.endpoint import LOGS, TRACES, Provider
@@ -21,6 +21,8 @@ from ctrip.core.blocks import Block, Head, Header, Holding, NativeMove, Opinion,
 from ctrip.core.chains import Chain
 from ctrip.core.ids import NATIVE, Amount, BlockHash, BlockNumber, RawAddress, TxHash
 from ctrip.core.payment import Transfer
+from ctrip.core.price import NoRound, Round
+from ctrip.core.transaction import Transaction
 from ctrip.settings import Secret
 
 BLOCKS_READ_MAX: Final = 1_024  # hashes; receipts are asked for right after their blocks
@@ -120,6 +122,29 @@ class RpcChain:
 
         return await self._endpoints.ask(ask) if tx_hashes else []
 
+    async def transaction(self, tx_hash: TxHash) -> Transaction | None:
+        """Return what the first endpoint says that has it in a block, or else one that knows it."""
+
+        async def ask(provider: Provider) -> Transaction | None:
+            return await lookups.read(provider, tx_hash, self._chain.native)
+
+        said: list[Transaction | None] = []
+        faults: list[str] = []
+        for provider in (self._endpoints.current, *self._endpoints.others()):
+            try:
+                found = await self._endpoints.ask_only(provider, ask)
+            except (ChainOutage, InconsistentChain) as fault:
+                faults.append(str(fault))
+            except Unable:
+                faults.append(f"{provider.label}: it does not show transactions by their hash")
+            else:
+                if found and found.block:
+                    return found
+                said.append(found)
+        if not said:
+            raise ChainOutage("; ".join(faults))
+        return next(filter(None, said), None)
+
     async def holdings(self, at: Header, asked: Sequence[Holding]) -> list[Amount]:
         """Return the balances in the state after this block, in order."""
 
@@ -157,6 +182,22 @@ class RpcChain:
                 continue
             return Opinion(agrees=not why, first=first, second=second.label, why=why)
         return Opinion(agrees=False, first=first, second="", why=why)
+
+    async def round(self, feed: RawAddress, *, again: bool = False) -> Round | NoRound:
+        """Return the newest round of a feed, as its contract tells it."""
+
+        async def ask(provider: Provider) -> Round | NoRound:
+            return await aggregators.latest(provider, feed)
+
+        if not again:
+            return await self._endpoints.ask(ask)
+        faults = ["there is no second endpoint"]
+        for second in self._endpoints.others():
+            try:
+                return await self._endpoints.ask_only(second, ask)
+            except (ChainOutage, InconsistentChain) as fault:
+                faults = [*faults[1:], str(fault)]
+        raise ChainOutage("; ".join(faults))
 
     def endpoints(self) -> Sequence[EndpointState]:
         """Return every endpoint as it is known now."""

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeVar
 from msgspec import Struct, ValidationError, convert
 
 from ctrip.chain import balances
+from ctrip.chain.aggregators import FeedSaid, feeds_of
 from ctrip.chain.client import ChainOutage
 from ctrip.chain.decode import SECOND_MAX, TRANSFER, Garbled, quantity
 from ctrip.chain.faults import lacks_the_tag
@@ -47,6 +48,7 @@ class Survey(Struct, frozen=True, kw_only=True):
     traces: str = ""  # the method that shows what contracts forward; "": none
     balances_at_once: bool = False  # many in one eth_call, without a contract
     tokens: Sequence[TokenSaid] = ()
+    feeds: Sequence[FeedSaid] = ()
 
 
 class WireBlock(Struct, frozen=True, rename="camel"):
@@ -118,6 +120,7 @@ async def look(chain: Chain, endpoint: Endpoint, clock: Clock) -> Survey:
         traces=traces,
         balances_at_once=at_once,
         tokens=await tokens_of(chain, endpoint),
+        feeds=await feeds_of(chain, endpoint),
     )
 
 

@@ -19,6 +19,8 @@ from ctrip.clock import SystemClock
 from ctrip.core.chains import Chain, Token
 from ctrip.core.errors import ConfigError, OutageError
 from ctrip.core.ids import ChainName
+from ctrip.core.money import in_coins
+from ctrip.core.price import NoRound, RateSource, fault_of
 from ctrip.settings import Network
 
 
@@ -98,6 +100,18 @@ def rows(chain: Chain, surveys: Sequence[Survey]) -> Iterator[tuple[str, list[st
             escape(f"{token.symbol}, {token.decimals} decimals"),
             [said(s, token) for s in surveys],
         )
+    for coin, source in sources(chain):
+        yield (
+            escape(f"{coin} in {source.currency}"),
+            [rate(s, source) for s in surveys],
+        )
+
+
+def sources(chain: Chain) -> Iterator[tuple[str, RateSource]]:
+    """Yield what can be priced, and where its rate stands."""
+    yield from ((chain.coin, source) for source in chain.coin_prices)
+    for token in chain.tokens:
+        yield from ((token.symbol, source) for source in token.prices)
 
 
 def told(one: Survey, name: str, answer: str) -> str:
@@ -141,4 +155,17 @@ def said(one: Survey, token: Token) -> str:
                 return "? it does not say"
             right = found.decimals == token.decimals
             return f"{'' if right else 'WRONG: '}{found.decimals}, {found.symbol}"
+    return "-" if one.head is None else "? no answer"
+
+
+def rate(one: Survey, source: RateSource) -> str:
+    """Return what a feed says, or why it may not be sold at."""
+    if source.feed is None:
+        return "1, pinned in chains.yaml"
+    for found in one.feeds:
+        if found.feed == source.feed and found.read is not None:
+            fault = fault_of(found.read, source.heartbeat_seconds, SystemClock().now())
+            if fault or isinstance(found.read, NoRound):
+                return f"NO PRICE: it {fault}"
+            return f"{in_coins(found.read.answer, found.read.decimals)}, {found.description}"
     return "-" if one.head is None else "? no answer"

@@ -19,7 +19,8 @@ from typing import Final
 from msgspec import Struct, json
 
 from ctrip import logs
-from ctrip.client import Client, Page
+from ctrip.client.aio import AsyncClient
+from ctrip.client.models import Page
 from ctrip.clock import Clock, SystemClock
 from ctrip.core.endpoints import pattern_fault
 from ctrip.core.errors import ConfigError, OutageError
@@ -122,7 +123,7 @@ async def listen(plan: Plan, say: Callable[[str], None], tell: Callable[[str], N
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     async with AsyncExitStack() as stack:
-        client = Client(plan.api, plan.key.reveal())
+        client = AsyncClient(plan.api, plan.key.reveal(), waits=())
         stack.push_async_callback(client.close)
         webhooks = WebhookClient(
             Guard(OWN_NETWORKS), timeout_seconds=ANSWER_SECONDS_MAX, tls=tls_of(plan)
@@ -151,7 +152,7 @@ class Listener:
     def __init__(
         self,
         plan: Plan,
-        client: Client,
+        client: AsyncClient,
         webhooks: WebhookClient,
         clock: Clock,
         say: Callable[[str], None],

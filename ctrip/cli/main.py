@@ -7,12 +7,12 @@ Imports that take long stand inside the commands that need them. Exit codes: 0 d
 import asyncio
 import sys
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Final
-from uuid import UUID
 
 import typer
-from msgspec import json
 
+from ctrip.cli.keys import keys
 from ctrip.cli.options import (
     KEY_VARIABLE,
     SECRET_VARIABLE,
@@ -21,10 +21,12 @@ from ctrip.cli.options import (
     settings_of,
     with_database,
 )
+from ctrip.cli.payments import payments
 from ctrip.cli.webhooks import webhooks
-from ctrip.clock import SystemClock
 from ctrip.core.errors import ConfigError, OutageError, RequestError
+from ctrip.core.plays import Case
 from ctrip.dev.commands import dev
+from ctrip.dev.run import FOLDER
 from ctrip.settings import Secret
 
 NOW: Final = "now"
@@ -35,8 +37,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-keys = typer.Typer(help="API keys.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+app.add_typer(payments, name="payments")
 app.add_typer(webhooks, name="webhooks")
 app.add_typer(dev, name="dev")
 
@@ -105,6 +107,21 @@ def rescan(
 
 
 @app.command()
+def trigger(
+    case: Annotated[Case, typer.Argument(help="What happens to the payment.")],
+    amount: Annotated[int, typer.Option(min=1, help="Base units.")] = 1_000_000,
+    in_token: Annotated[  # noqa: FBT002  a flag of the command line
+        bool, typer.Option("--token", help="In the test token instead of coin.")
+    ] = False,
+    folder: Annotated[Path, typer.Option(help="Of the dev gateway.")] = FOLDER,
+) -> None:
+    """Have a dev gateway play a case on its chain, and show the events as they come."""
+    from ctrip.cli import trigger
+
+    asyncio.run(trigger.trigger(folder, case, amount=amount, in_token=in_token, say=typer.echo))
+
+
+@app.command()
 def listen(  # noqa: PLR0913, PLR0917  what may be typed
     forward_to: Annotated[str, typer.Option(help="Your receiver: http://127.0.0.1:9000/hooks.")],
     api: Annotated[str, typer.Option(help="The gateway.")] = "http://127.0.0.1:8080",
@@ -140,58 +157,3 @@ def listen(  # noqa: PLR0913, PLR0917  what may be typed
         as_json=as_json,
     )
     asyncio.run(listen.listen(plan, typer.echo, partial(typer.echo, err=True)))
-
-
-@keys.command("create")
-def create_key(
-    name: Annotated[str, typer.Argument(help="What it is for, to know it again.")],
-    scope: Annotated[list[str] | None, typer.Option(help="read, write or admin.")] = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
-) -> None:
-    """Make an API key. It is shown this once: only its SHA-256 is kept."""
-    from ctrip.store import accounts
-    from ctrip.web.auth import make_key
-
-    now = SystemClock().now()
-    text, record, digest = make_key(name, frozenset(scope or ["read", "write"]), now)
-    with_database(settings_of(config), lambda conn: accounts.add(conn, record, digest))
-    shown = {"id": str(record.id), "name": name, "scopes": sorted(record.scopes), "key": text}
-    typer.echo(json.encode(shown).decode() if as_json else text)
-
-
-@keys.command("list")
-def list_keys(
-    config: ConfigOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
-) -> None:
-    """List API keys, without the keys."""
-    from ctrip.store import accounts
-
-    found = with_database(settings_of(config), accounts.all_keys)
-    if as_json:
-        typer.echo(json.encode(found).decode())
-        return
-    for key in found:
-        state = "revoked" if key.revoked_at else "live"
-        scopes = ",".join(sorted(key.scopes))
-        typer.echo(f"{key.id}  {key.prefix}…  {state:8} {scopes:18} {key.name}")
-
-
-@keys.command("revoke")
-def revoke_key(
-    key_id: Annotated[str, typer.Argument(help="Its id, as `ctrip keys list` shows it.")],
-    config: ConfigOption = None,
-) -> None:
-    """End an API key, within a second."""
-    from ctrip.store import accounts
-
-    try:
-        wanted = UUID(key_id)
-    except ValueError:
-        raise ConfigError(f"{key_id} is not the id of a key: see `ctrip keys list`") from None
-    now = SystemClock().now()
-    done = with_database(settings_of(config), lambda conn: accounts.revoke(conn, wanted, now=now))
-    if not done:
-        raise ConfigError("there is no live key with this id: see `ctrip keys list`")
-    typer.echo("revoked")

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from ctrip.core.finality import Depth, Terms
 from ctrip.core.ids import Address, Asset, ChainName, TokenId, raw, token_id
+from ctrip.core.price import RateSource
 
 
 class NativeSource(StrEnum):
@@ -26,6 +27,7 @@ class Token(Struct, frozen=True, kw_only=True):
     decimals: int
     enabled: bool = True  # False once it has left chains.yaml
     terms: Terms = Terms()
+    prices: tuple[RateSource, ...] = ()  # one for each currency that it can be priced in
 
     @property
     def id(self) -> TokenId:
@@ -52,6 +54,7 @@ class Chain(Struct, frozen=True, kw_only=True):
     explorer: str = ""
     tokens: tuple[Token, ...] = ()
     coin_terms: Terms = Terms()
+    coin_prices: tuple[RateSource, ...] = ()
     native: NativeSource = NativeSource.TRANSACTIONS
     internal: bool = True  # look for native coin that contracts forward
     blooms: bool = True  # logsBloom can be relied on

@@ -72,6 +72,14 @@ class Accepted(Struct, frozen=True):
     """The shop takes what has come as enough, late or not."""
 
 
+class Extended(Struct, frozen=True):
+    """The shop gives the payer until then."""
+
+    until: datetime
+
+
+Decision = Cancelled | Accepted | Extended  # of the shop
+
 Change = (
     TransferSeen
     | TransferLost
@@ -80,6 +88,5 @@ Change = (
     | HeadMoved
     | ChainStood
     | ClockRead
-    | Cancelled
-    | Accepted
+    | Decision
 )

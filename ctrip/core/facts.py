@@ -2,7 +2,7 @@
 
 Only facts are written here; what follows from them, status, flags and news, machine.py
 reads off. A fact that is known already changes nothing, so any change may come twice, in
-any order that its chain allows.
+any order that its chain allows. What the shop decides is a fact too; acts.py says when it may.
 
 Money is known from transactions, logs and traces, which name it, or, when none of them
 shows it, from a balance that is higher than all that is known to have come. What only a
@@ -15,6 +15,7 @@ from typing import Final, assert_never
 
 from msgspec.structs import replace
 
+from ctrip.core.acts import decide
 from ctrip.core.changes import (
     Accepted,
     BalanceRead,
@@ -22,25 +23,19 @@ from ctrip.core.changes import (
     ChainStood,
     Change,
     ClockRead,
+    Extended,
     HeadMoved,
     TransferLost,
     TransferSeen,
     TransferVouched,
 )
-from ctrip.core.errors import InvariantError, RequestError
+from ctrip.core.errors import InvariantError
 from ctrip.core.ids import Amount, RawAddress, TxHash, raw
 from ctrip.core.payment import Payment, Source, Status, Transfer, TransferKey
 
 # Money is on its way through; the address stays watched however late it gets.
 UNDER_WAY: Final = frozenset({Status.DETECTED, Status.CONFIRMED, Status.PAID})
 UNKNOWN_SENDER: Final = RawAddress("0x" + "00" * 20)  # a balance does not say who
-
-
-class WrongState(RequestError):
-    """The payment is not in a state that allows this."""
-
-    status = 409
-    code = "wrong_state"
 
 
 def absorb(payment: Payment, change: Change) -> Payment:
@@ -62,10 +57,8 @@ def absorb(payment: Payment, change: Change) -> Payment:
             over = now >= payment.watched_until and payment.status not in UNDER_WAY
             lapsed = payment.lapsed or now >= payment.expires_at
             return replace(payment, lapsed=lapsed, closed=payment.closed or over)
-        case Cancelled():
-            return cancel(payment)
-        case Accepted():
-            return accept(payment)
+        case Cancelled() | Accepted() | Extended():
+            return decide(payment, change)
         case _:
             assert_never(change)
 
@@ -193,28 +186,3 @@ def is_final(payment: Payment, transfer: Transfer) -> bool:
     """Tell whether a transfer lies where nothing is replaced any more."""
     ours = transfer.key.chain == payment.chain
     return ours and not transfer.orphaned and transfer.block_number <= payment.finalized
-
-
-def cancel(payment: Payment) -> Payment:
-    """End a payment that nobody has begun to pay."""
-    if payment.cancelled:
-        return payment
-    if payment.status is not Status.PENDING or any(payment.live()):
-        raise WrongState(
-            f"Only a pending payment that has received nothing can be cancelled; "
-            f"this one is {payment.status}"
-        )
-    return replace(payment, cancelled=True)
-
-
-def accept(payment: Payment) -> Payment:
-    """Take what has come as enough."""
-    if payment.accepted_amount is not None:
-        return payment
-    received = payment.amount_received
-    if payment.status not in (Status.PENDING, Status.EXPIRED) or not received:
-        raise WrongState(
-            f"Only an underpaid or late payment can be accepted; this one is {payment.status} "
-            f"and has received {received}"
-        )
-    return replace(payment, accepted_amount=min(payment.amount, received))

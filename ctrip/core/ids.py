@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Final, NewType
 from uuid import UUID, uuid5
 
+KeyId = NewType("KeyId", UUID)  # of an API key
 PaymentId = NewType("PaymentId", UUID)
 TokenId = NewType("TokenId", UUID)
 EventId = NewType("EventId", str)
@@ -24,6 +25,7 @@ BlockNumber = NewType("BlockNumber", int)
 Amount = NewType("Amount", int)  # base units: wei, or the token's smallest unit
 
 NATIVE: Final = Asset("native")
+NOBODY: Final = KeyId(UUID(int=0))  # owns what is made while auth = "off"
 AMOUNT_MAX: Final = 2**256 - 1  # what an EVM word holds
 
 # A namespace of our own for uuid5; never change it, ids in databases depend on it.

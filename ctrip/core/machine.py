@@ -40,7 +40,7 @@ from ctrip.core.errors import InvariantError
 from ctrip.core.events import OF_FLAG, OF_STATUS, EventType, PaymentEvent
 from ctrip.core.facts import absorb
 from ctrip.core.finality import Tag
-from ctrip.core.payment import Flag, Payment, Source, Status, Transfer, total
+from ctrip.core.payment import STANDING, Flag, Payment, Source, Status, Transfer, total
 
 EDGES: Final[Mapping[Status, frozenset[Status]]] = {
     Status.PENDING: frozenset({Status.DETECTED, Status.EXPIRED}),
@@ -160,8 +160,19 @@ def announce(before: Payment, after: Payment) -> Iterator[EventType]:
     for flag in sorted(after.flags):
         if flag not in before.flags or tells_of(flag, after, fresh, own):
             yield OF_FLAG[flag]
-    if own and before.status is Status.FAILED:
+    if own and (before.status is Status.FAILED or is_beyond(before, after, fresh, own)):
         yield EventType.UNEXPECTED_TRANSFER
+
+
+def is_beyond(
+    before: Payment, after: Payment, fresh: Sequence[Transfer], own: Sequence[Transfer]
+) -> bool:
+    """Tell whether money came after less than the amount was taken as enough, and no flag says so.
+
+    It is neither too little any more nor too much yet, and somebody may be owed it.
+    """
+    enough = before.accepted_amount is not None and before.status in STANDING
+    return enough and not any(tells_of(flag, after, fresh, own) for flag in after.flags)
 
 
 def is_more(transfer: Transfer, before: Payment, after: Payment) -> bool:

@@ -9,22 +9,15 @@ from typing import Final
 
 DEPTH_MAX: Final = 32  # levels; nothing honest is deeper than a few
 STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+ALIKE: Final = bytes.maketrans(b"{}", b"[]")
+OTHERS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def is_too_deep(text: bytes) -> bool:
-    """Tell whether a text nests deeper than DEPTH_MAX."""
-    return depth_of(text) > DEPTH_MAX
-
-
-def depth_of(body: bytes) -> int:
-    """Return how deep the brackets of a JSON text nest, those inside of strings left out."""
-    if body.count(b"[") + body.count(b"{") <= DEPTH_MAX:
-        return 0  # as nearly always: it cannot be too deep
-    depth = deepest = 0
-    for mark in STRING.sub(b"", body):
-        if mark in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif mark in b"]}":
-            depth -= 1
-    return deepest
+    """Tell whether the brackets of a JSON text nest deeper than DEPTH_MAX, outside of strings."""
+    if text.count(b"[") + text.count(b"{") <= DEPTH_MAX:
+        return False  # as nearly always
+    brackets = STRING.sub(b"", text).translate(ALIKE, OTHERS)
+    for _ in range(DEPTH_MAX):
+        brackets = brackets.replace(b"[]", b"")  # takes the innermost level away
+    return b"[]" in brackets or brackets.count(b"[") > DEPTH_MAX  # those that are never closed

@@ -24,11 +24,13 @@ from ctrip.core.ids import (
     BlockHash,
     BlockNumber,
     ChainName,
+    KeyId,
     PaymentId,
     RawAddress,
     TokenId,
     TxHash,
 )
+from ctrip.core.price import Quote
 
 
 class Status(StrEnum):
@@ -103,8 +105,9 @@ class Transfer(Struct, frozen=True, kw_only=True, gc=False):
 class Payment(Struct, frozen=True, kw_only=True, gc=False):
     """All that is needed to decide what happens next to one payment."""
 
-    # The order. Deadlines move only when a chain stood still.
+    # The order. Deadlines move only when a chain stood still, or the shop gives more time.
     id: PaymentId
+    owner: KeyId
     chain: ChainName
     chain_id: int
     token_id: TokenId | None  # None is native coin
@@ -127,6 +130,7 @@ class Payment(Struct, frozen=True, kw_only=True, gc=False):
     metadata: dict[str, str] = {}
     redirect_url: str | None = None
     webhook_url: str | None = None
+    quote: Quote | None = None  # the price that the amount was made of
     # The facts.
     transfers: tuple[Transfer, ...] = ()
     head: BlockNumber = BlockNumber(0)  # as far as its chain was read

@@ -15,6 +15,7 @@ from ctrip.core.events import EventType, PaymentEvent
 from ctrip.core.finality import Tag
 from ctrip.core.ids import (
     Address,
+    Amount,
     Asset,
     BlockHash,
     ChainName,
@@ -26,9 +27,11 @@ from ctrip.core.ids import (
 )
 from ctrip.core.money import in_coins, payment_uri
 from ctrip.core.notices import EndpointDisabled, Notice, Trial
-from ctrip.core.payment import Payment, Source, Status, Transfer, TransferKey
+from ctrip.core.payment import Flag, Payment, Source, Status, Transfer, TransferKey
+from ctrip.core.price import Quote
 
 ENCODER: Final = json.Encoder(uuid_format="canonical")
+DATA: Final = b',"data":'  # begins an event's last field; none before it can hold these bytes
 
 
 class TransferView(Struct, frozen=True, kw_only=True, rename={"sender": "from"}):
@@ -39,7 +42,7 @@ class TransferView(Struct, frozen=True, kw_only=True, rename={"sender": "from"})
     asset: Asset  # "native" or the token's contract
     source: Source
     sender: RawAddress | None
-    amount: int
+    amount: Amount
     block_number: int
     block_hash: BlockHash
     block_time: datetime
@@ -54,14 +57,15 @@ class PaymentView(Struct, frozen=True, kw_only=True, gc=False):
 
     id: PaymentId
     status: Status
-    flags: list[str]
+    flags: list[Flag]
     chain: str
     chain_id: int
     token_id: TokenId | None
     currency: str
     address: Address
-    amount: int
+    amount: Amount
     amount_decimal: str
+    price: Quote | None  # that the amount was made of
     amount_received: int
     confirmations: int
     confirmations_required: int
@@ -111,6 +115,7 @@ def show(payment: Payment) -> PaymentView:
         address=payment.address,
         amount=payment.amount,
         amount_decimal=in_coins(payment.amount, payment.decimals),
+        price=payment.quote,
         amount_received=payment.amount_received,
         confirmations=0 if since is None else payment.depth_of(since),
         confirmations_required=payment.confirmations_required,
@@ -178,6 +183,11 @@ def event_body(event: PaymentEvent, created_at: datetime) -> bytes:
             data=show(event.payment),
         )
     )
+
+
+def payment_in(event: bytes) -> bytes:
+    """Return the payment as an event's body shows it."""
+    return event[event.index(DATA) + len(DATA) : -1]
 
 
 def thin_body(

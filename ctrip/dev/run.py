@@ -23,10 +23,14 @@ from ctrip.core.chains import Chain, Token
 from ctrip.core.errors import ConfigError
 from ctrip.core.finality import Depth
 from ctrip.core.ids import Address, Amount, ChainName, raw
+from ctrip.core.keys import SCOPES, digest_of
+from ctrip.core.price import RateSource
 from ctrip.core.scan import find_fork
-from ctrip.dev import postgres, token
+from ctrip.dev import feed, postgres, token
 from ctrip.dev.anvil import BLOCK_SECONDS, CHAIN_ID, FUNDER, DevChain, dev_chain
+from ctrip.dev.plays import Player
 from ctrip.dev.postgres import Cluster
+from ctrip.flows.keys import make_key
 from ctrip.settings import (
     Chains,
     Database,
@@ -41,7 +45,6 @@ from ctrip.settings import (
 from ctrip.store import accounts, blocks
 from ctrip.store.migrate import migrate, read_files
 from ctrip.store.pool import Pool, connect, connection
-from ctrip.web.auth import digest_of, make_key
 
 FOLDER: Final = Path(".ctrip")
 DATABASE: Final = "ctrip"
@@ -50,6 +53,9 @@ CHAIN: Final = ChainName("anvil")
 # pays would be the first deposit address.
 WORDS: Final = "legal winner thank year wave sausage worth useful legal winner thank yellow"
 LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
+FINALITY_LAG: Final = (
+    6  # blocks: twice the confirmations, so that what was confirmed can be reversed
+)
 BLOCKS_COMPARED_MAX: Final = 5_000
 
 
@@ -100,7 +106,10 @@ async def serve(plan: Plan) -> None:
         database = Secret(database_of(cluster))
         chain = await stack.enter_async_context(
             dev_chain(
-                plan.folder / "chain.log", port=plan.chain_port, state=plan.folder / "chain.json"
+                plan.folder / "chain.log",
+                port=plan.chain_port,
+                state=plan.folder / "chain.json",
+                finality_lag=FINALITY_LAG,
             )
         )
         await furnish(chain)
@@ -112,7 +121,7 @@ async def serve(plan: Plan) -> None:
             write_card(plan.folder, told)
             print(greeting(told, plan.folder), flush=True)  # noqa: T201  for people
 
-        await app.serve(settings, on_ready=announce)
+        await app.serve(settings, on_ready=announce, player=Player(card.rpc_url))
 
 
 def database_of(cluster: Cluster) -> str:
@@ -126,12 +135,13 @@ def database_of(cluster: Cluster) -> str:
 
 
 async def furnish(chain: DevChain) -> None:
-    """Make sure that the chain has a test token and that the funder has some."""
+    """Make sure that the chain has a feed, and a test token of which the funder has some."""
     node = Endpoint(CHAIN, Secret(chain.url))
     try:
         contract = raw(await token.ensure(node))
         if not await token.balance(node, contract, raw(FUNDER)):
             await token.mint(node, contract, raw(FUNDER), Amount(10**15))
+        await feed.ensure(node)
     finally:
         await node.close()
 
@@ -146,8 +156,7 @@ async def issue(plan: Plan, chain: DevChain, database: Secret) -> Card:
             key = before.api_key if before else ""
             if not key or not await accounts.find(conn, digest_of(key)):
                 now = SystemClock().now()
-                scopes = frozenset({"read", "write", "admin"})
-                key, record, digest = make_key("dev", scopes, now)
+                key, record, digest = make_key("dev", SCOPES, now)
                 await accounts.add(conn, record, digest)
         await compare(pool, chain, plan.folder)
     finally:
@@ -202,6 +211,7 @@ def network() -> Chain:
         idle_interval_seconds=5,
         block_seconds=BLOCK_SECONDS,
         tokens=(test_token(),),
+        coin_prices=(feed.source(),),
     )
 
 
@@ -213,6 +223,7 @@ def test_token() -> Token:
         contract=token.ADDRESS,
         symbol=token.SYMBOL,
         decimals=token.DECIMALS,
+        prices=(RateSource(currency="USD"),),
     )
 
 
@@ -240,6 +251,14 @@ def read_card(folder: Path) -> Card | None:
         return json.decode((folder / "dev.json").read_bytes(), type=Card)
     except (OSError, ValueError):
         return None
+
+
+def card_of(folder: Path) -> Card:
+    """Return the card of the gateway that runs; raise ConfigError if none was ever started."""
+    card = read_card(folder)
+    if card is None:
+        raise ConfigError(f"{folder}/dev.json is not there: start the gateway with `make run`")
+    return card
 
 
 def write_card(folder: Path, card: Card) -> None:

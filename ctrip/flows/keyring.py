@@ -52,15 +52,19 @@ class Keyring:
         """Return what seals; raise SecretsKeyMissing."""
         if self._sealer is None:
             raise SecretsKeyMissing(
-                "Secrets of endpoints are kept sealed, and there is no key: set [webhooks]"
+                "Secrets are kept sealed, and there is no key to seal them with: set [webhooks]"
                 " secrets_key (or CTRIP_WEBHOOKS_SECRETS_KEY) to what `openssl rand -hex 32`"
                 " prints, and start ctrip again"
             )
         return self._sealer
 
-    def seal(self, plain: bytes, *, owner: EndpointId) -> bytes:
+    def seal(self, plain: bytes, *, owner: str) -> bytes:
         """Return what is written down."""
         return self.require().seal(plain, owner=owner)
+
+    def open(self, sealed: bytes, *, owner: str) -> bytes:
+        """Return what was sealed; raise SecretsKeyMissing or Unsealable."""
+        return self.require().open(sealed, owner=owner)
 
     def kind(self, live: Sequence[SealedSecret]) -> SecretKind:
         """Return the kind of the newest secret, as far as it can be read."""

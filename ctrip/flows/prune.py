@@ -3,6 +3,7 @@
 What waits for an endpoint that was disabled or removed is ended here and not where that was
 done, because it may be a million rows. Expired secrets are forgotten, and those that were
 sealed with a key that is on its way out are sealed with the new one, once after each start.
+Answers to requests that may be repeated are forgotten after a day.
 Events get their places in the stream, so that nobody who reads it first has to wait for it.
 """
 
@@ -14,9 +15,10 @@ from ctrip import logs
 from ctrip.clock import Clock
 from ctrip.core.endpoints import EndpointId
 from ctrip.flows.receivers import sealer_of
+from ctrip.flows.repeat import KEPT_FOR
 from ctrip.flows.tidings import place_all
 from ctrip.settings import Webhooks
-from ctrip.store import endpoint_secrets, endpoints, queue
+from ctrip.store import endpoint_secrets, endpoints, idempotency, queue
 from ctrip.store.endpoints import Wish
 from ctrip.store.pool import Pool, connection, transaction
 from ctrip.webhooks.seal import Sealer, Unsealable
@@ -42,7 +44,9 @@ class Pruner:
         await self._keep_months()
         await self._end_stranded()
         async with connection(self._pool) as conn:
-            await endpoint_secrets.forget_expired(conn, now=self._clock.now())
+            now = self._clock.now()
+            await endpoint_secrets.forget_expired(conn, now=now)
+            await idempotency.forget(conn, before=now - KEPT_FOR, now=now)
         if self._sealer and not self._resealed:
             await self._reseal(self._sealer)
             self._resealed = True

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from ctrip.core.ids import KeyId
 from ctrip.store import delivery_log, outbox
 from ctrip.store.pool import Pool, connection, transaction
 
@@ -46,20 +47,24 @@ class Tidings:
         *,
         count_max: int,
         event_types: Sequence[str] | None = None,
+        owner: KeyId | None = None,
         wait_seconds: float = 0.0,
     ) -> Stretch:
-        """Return what comes after a place; wait for it if there is nothing."""
+        """Return what comes after a place; wait for it if there is nothing.
+
+        With an `owner` only what is of that owner's payments.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait_seconds
         turn = self._turn
-        stretch = await self._look(after, count_max, event_types)
+        stretch = await self._look(after, count_max, event_types, owner)
         while not (stretch.bodies or stretch.has_more or self._ended):
             left = deadline - loop.time()
             if left <= 0:
                 break
             await pause(turn, min(left, POLL_SECONDS))
             turn = self._turn
-            stretch = await self._look(stretch.next_after, count_max, event_types)
+            stretch = await self._look(stretch.next_after, count_max, event_types, owner)
         return stretch
 
     def wake(self) -> None:
@@ -72,14 +77,25 @@ class Tidings:
         self._ended = True
         self.wake()
 
-    async def _look(self, after: int, count_max: int, event_types: Sequence[str] | None) -> Stretch:
+    async def _look(
+        self,
+        after: int,
+        count_max: int,
+        event_types: Sequence[str] | None,
+        owner: KeyId | None,
+    ) -> Stretch:
         unplaced = await place_some(self._pool)
         async with connection(self._pool) as conn:
             # The end is read first: what is placed meanwhile comes with the next look.
             end = await delivery_log.end_of_stream(conn)
             until = min(after + STRETCH, end)
             found = await delivery_log.stream(
-                conn, after, until=until, count_max=count_max, event_types=event_types
+                conn,
+                after,
+                until=until,
+                count_max=count_max,
+                event_types=event_types,
+                owner=owner,
             )
         reached = found[-1].position if len(found) == count_max else max(after, until)
         return Stretch(

@@ -147,6 +147,15 @@ async def paces(conn: Conn) -> dict[ChainName, float]:
     return {row["chain"]: row["pace"] for row in rows}
 
 
+NEWEST_AT = "SELECT max(number) FROM blocks WHERE chain = $1 AND time <= $2"
+
+
+async def newest_at(conn: Conn, chain: ChainName, time: datetime) -> BlockNumber | None:
+    """Return the newest block of a time that we hold, or None if all are later ones."""
+    number = await conn.fetchval(NEWEST_AT, chain, time)
+    return None if number is None else BlockNumber(number)
+
+
 KNOWN = "SELECT number, hash FROM blocks WHERE chain = $1 ORDER BY number DESC LIMIT $2"
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import Struct, convert
 
 from ctrip.core.endpoints import EndpointId
-from ctrip.core.ids import EventId, PaymentId
+from ctrip.core.ids import EventId, KeyId, PaymentId
 from ctrip.store.pool import Conn
 
 
@@ -20,16 +20,23 @@ class StreamedEvent(Struct, frozen=True, kw_only=True):
 STREAM = """
 SELECT position, body FROM events WHERE position > $1 AND position <= $2
 AND ($4::text[] IS NULL OR $4 && ARRAY[type, split_part(type, '.', 1) || '.*', '*'])
+AND ($5::uuid IS NULL OR (SELECT owner FROM payments WHERE id = payment_id) = $5)
 ORDER BY position LIMIT $3
 """
 
 
 async def stream(
-    conn: Conn, after: int, *, until: int, count_max: int, event_types: Sequence[str] | None
+    conn: Conn,
+    after: int,
+    *,
+    until: int,
+    count_max: int,
+    event_types: Sequence[str] | None,
+    owner: KeyId | None = None,
 ) -> list[StreamedEvent]:
     """Return events after one place and up to another, in the order of the stream."""
     types = None if event_types is None else list(event_types)
-    rows = await conn.fetch(STREAM, after, until, count_max, types)
+    rows = await conn.fetch(STREAM, after, until, count_max, types, owner)
     return [StreamedEvent(position=row["position"], body=row["body"]) for row in rows]
 
 
@@ -74,12 +81,15 @@ class KnownEvent(Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
-EVENT = "SELECT id, payment_id, type, body, created_at FROM events WHERE id = $1"
+EVENT = """
+SELECT id, payment_id, type, body, created_at FROM events WHERE id = $1
+AND ($2::uuid IS NULL OR (SELECT owner FROM payments WHERE id = payment_id) = $2)
+"""
 
 
-async def event(conn: Conn, event_id: EventId) -> KnownEvent | None:
-    """Return an event."""
-    row = await conn.fetchrow(EVENT, event_id)
+async def event(conn: Conn, event_id: EventId, *, owner: KeyId | None = None) -> KnownEvent | None:
+    """Return an event, if it is of a payment of this owner; None owns everything."""
+    row = await conn.fetchrow(EVENT, event_id, owner)
     return None if row is None else convert({**row}, KnownEvent)
 
 
@@ -167,6 +177,49 @@ ORDER BY endpoint_id
 async def of_event(conn: Conn, event_id: EventId, *, now: datetime) -> list[Delivery]:
     """Return how far an event has come with each endpoint."""
     return [convert({**row}, Delivery) for row in await conn.fetch(OF_EVENT, event_id, now)]
+
+
+ANNOUNCED = """
+SELECT type, created_at FROM events WHERE payment_id = $1 ORDER BY sequence LIMIT $2
+"""
+
+
+async def announced(
+    conn: Conn, payment_id: PaymentId, *, count_max: int
+) -> list[tuple[str, datetime]]:
+    """Return what was announced of a payment, the first event first."""
+    rows = await conn.fetch(ANNOUNCED, payment_id, count_max)
+    return [(row["type"], row["created_at"]) for row in rows]
+
+
+OF_PAYMENT = """
+SELECT d.event_id, v.type, v.payment_id, d.endpoint_id, d.attempts, d.due_at,
+    NULL::timestamptz AS ended_at, v.sequence,
+    CASE WHEN d.claim_id IS NOT NULL AND d.due_at > $2 THEN 'sending' ELSE 'waiting' END AS state,
+    (SELECT a.outcome FROM attempts a WHERE a.event_id = d.event_id
+     AND a.endpoint_id = d.endpoint_id ORDER BY a.at DESC LIMIT 1) AS outcome
+FROM events v JOIN deliveries d ON d.event_id = v.id WHERE v.payment_id = $1
+UNION ALL
+SELECT * FROM (
+    SELECT DISTINCT ON (d.event_id, d.endpoint_id) d.event_id, v.type, v.payment_id, d.endpoint_id,
+        d.attempts, NULL::timestamptz, d.ended_at, v.sequence,
+        CASE WHEN d.delivered THEN 'delivered' ELSE 'dead' END, d.outcome
+    FROM events v JOIN deliveries_done d ON d.event_id = v.id
+    WHERE v.payment_id = $1
+    AND NOT EXISTS (SELECT 1 FROM deliveries q
+        WHERE q.event_id = d.event_id AND q.endpoint_id = d.endpoint_id)
+    ORDER BY d.event_id, d.endpoint_id, d.ended_at DESC
+) AS ended
+ORDER BY sequence, endpoint_id LIMIT $3
+"""
+
+
+async def of_payment(
+    conn: Conn, payment_id: PaymentId, *, now: datetime, count_max: int
+) -> list[Delivery]:
+    """Return how far each event of a payment has come with each endpoint."""
+    rows = await conn.fetch(OF_PAYMENT, payment_id, now, count_max)
+    return [convert({**row}, Delivery) for row in rows]
 
 
 class Attempt(Struct, frozen=True, kw_only=True):

@@ -23,13 +23,13 @@ PLACED_AT_ONCE_MAX: Final = 1_000  # events in one statement: some milliseconds
 
 # `endpoints` is small and read whole. What a filter lets through is told by
 # core.endpoints.matches() in the same words.
-APPEND = """
-WITH event AS (
-    INSERT INTO events (id, payment_id, sequence, type, body, created_at)
-    SELECT *, $6 FROM unnest($1::text[], $2::uuid[], $3::int[], $4::text[], $5::bytea[])
-    ON CONFLICT (id) DO NOTHING
-    RETURNING id, type
-)
+EVENTS = """
+INSERT INTO events (id, payment_id, sequence, type, body, created_at)
+SELECT *, $6 FROM unnest($1::text[], $2::uuid[], $3::int[], $4::text[], $5::bytea[])
+    AS new (id, payment_id, sequence, type, body)
+"""
+ONCE = "ON CONFLICT (id) DO NOTHING RETURNING id, type"
+DELIVERIES = """
 INSERT INTO deliveries (event_id, endpoint_id, due_at)
 SELECT event.id, e.id, $6::timestamptz FROM event JOIN endpoints e ON e.enabled
     AND e.kind <> 'site'
@@ -38,6 +38,7 @@ UNION ALL
 SELECT event.id, own.site, $6
 FROM event JOIN unnest($7::text[], $8::text[]) AS own (id, site) ON own.id = event.id
 """
+APPEND = f"WITH event AS ({EVENTS} {ONCE}) {DELIVERIES}"
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -67,11 +68,6 @@ def row(event: PaymentEvent, now: datetime) -> Row:
 def notice_row(notice: Notice, now: datetime) -> Row:
     """Return news of ctrip itself with the bytes that are sent."""
     return Row(notice.id, None, 0, notice.type, notice_body(notice, now), None)
-
-
-def append_arguments(events: Sequence[PaymentEvent], *, now: datetime) -> list[object]:
-    """Return what APPEND is given."""
-    return columns([row(event, now) for event in events], now=now)
 
 
 def columns(rows: Sequence[Row], *, now: datetime) -> list[object]:

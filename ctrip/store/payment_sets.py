@@ -15,8 +15,10 @@ from ctrip.core.ids import (
     BlockHash,
     BlockNumber,
     ChainName,
+    KeyId,
     PaymentId,
     RawAddress,
+    TxHash,
 )
 from ctrip.core.payment import Transfer, TransferKey
 from ctrip.store.pool import Conn
@@ -27,6 +29,34 @@ OWNERS = "SELECT lower(address) AS address, id FROM payments WHERE lower(address
 async def owners(conn: Conn, among: Sequence[RawAddress]) -> dict[RawAddress, PaymentId]:
     """Return those of the addresses that were ever shown to a payer, of whichever chain."""
     return {row["address"]: row["id"] for row in await conn.fetch(OWNERS, among)}
+
+
+OF_OWNER = """
+SELECT lower(address) AS address, id FROM payments WHERE lower(address) = ANY($1::text[])
+AND ($2::uuid IS NULL OR owner = $2)
+"""
+
+
+async def of_owner(
+    conn: Conn, among: Sequence[RawAddress], *, owner: KeyId | None
+) -> dict[RawAddress, PaymentId]:
+    """Return those of the addresses that are of payments of this owner; None owns everything."""
+    return {row["address"]: row["id"] for row in await conn.fetch(OF_OWNER, among, owner)}
+
+
+PAID_BY = """
+SELECT DISTINCT t.payment_id FROM transfers t JOIN payments p ON p.id = t.payment_id
+WHERE t.chain = ANY($1::text[]) AND t.tx_hash = $2 AND t.source <> 'balance'
+AND ($3::uuid IS NULL OR p.owner = $3) ORDER BY t.payment_id LIMIT $4
+"""
+
+
+async def paid_by(
+    conn: Conn, chains: Sequence[ChainName], tx_hash: TxHash, *, owner: KeyId | None, count_max: int
+) -> list[PaymentId]:
+    """Return the payments of this owner that a transaction is on record as having reached."""
+    rows = await conn.fetch(PAID_BY, chains, tx_hash, owner, count_max)
+    return [row["payment_id"] for row in rows]
 
 
 ANY_OPEN = "SELECT EXISTS (SELECT FROM payments WHERE chain = $1 AND NOT closed)"

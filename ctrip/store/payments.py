@@ -14,12 +14,14 @@ from typing import Final
 from msgspec import Struct, json
 from msgspec.structs import replace
 
+from ctrip.core.idempotency import IdempotencyKey
 from ctrip.core.ids import (
     Amount,
     Asset,
     BlockHash,
     BlockNumber,
     ChainName,
+    KeyId,
     PaymentId,
     RawAddress,
     TxHash,
@@ -27,43 +29,63 @@ from ctrip.core.ids import (
 from ctrip.core.payment import Flag, Payment, Source, Status, Transfer
 from ctrip.store.pool import Conn
 
+# `said` are the keys of creates that may be repeated; $4 tells whether orders are unique.
+# In the order of the keys, so that two who write the same ones do not wait for each other.
 INSERT = """
 INSERT INTO payments (
-    id, chain, chain_id, token_id, contract, asset, currency, decimals, address, wallet,
+    id, owner, chain, chain_id, token_id, contract, asset, currency, decimals, address, wallet,
     derivation_index, amount, confirmations_required, confirmed_by, needs_vouching, accepts_late,
     created_at, expires_at, watched_until, order_id, description, metadata, redirect_url,
-    webhook_url, sequence)
-SELECT id, chain, chain_id, token_id, contract, asset, currency, decimals, address, $2,
+    webhook_url, quote, sequence, idempotency_key, fingerprint, order_is_unique)
+SELECT id, owner, chain, chain_id, token_id, contract, asset, currency, decimals, address, $2,
     derivation_index, amount, confirmations_required, confirmed_by, needs_vouching, accepts_late,
     created_at, expires_at, watched_until, order_id, description, metadata, redirect_url,
-    webhook_url, sequence
+    webhook_url, quote, sequence, key, fingerprint, $4 AND order_id IS NOT NULL
 FROM json_to_recordset($1::json) AS new (
-    id uuid, chain text, chain_id bigint, token_id uuid, contract text, asset text,
+    id uuid, owner uuid, chain text, chain_id bigint, token_id uuid, contract text, asset text,
     currency text, decimals smallint, address text, derivation_index bigint,
     amount numeric, confirmations_required int, confirmed_by text, needs_vouching bool,
     accepts_late bool, created_at timestamptz, expires_at timestamptz,
     watched_until timestamptz, order_id text, description text, metadata jsonb,
-    redirect_url text, webhook_url text, sequence int)
-ON CONFLICT (id) DO NOTHING
+    redirect_url text, webhook_url text, quote jsonb, sequence int)
+LEFT JOIN json_to_recordset($3::json) AS said (id uuid, key text, fingerprint text) USING (id)
+ORDER BY key, order_id
+ON CONFLICT DO NOTHING
+RETURNING id
 """
 
 
-def insert_arguments(new: Sequence[Payment], wallet: str) -> list[object]:
+class Birth(Struct, frozen=True):
+    """A payment to be written, and the key of the request if it had one."""
+
+    payment: Payment
+    key: IdempotencyKey | None = None
+
+
+class KeyRow(Struct, frozen=True):
+    """A key as INSERT reads it."""
+
+    id: PaymentId
+    key: str
+    fingerprint: str
+
+
+def insert_arguments(new: Sequence[Birth], *, wallet: str, orders_are_unique: bool) -> list[object]:
     """Return what INSERT is given; Postgres picks its columns out of the payments by name."""
-    return [json.encode(new).decode(), wallet]
+    said = [KeyRow(b.payment.id, b.key.text, b.key.fingerprint) for b in new if b.key]
+    payments = [birth.payment for birth in new]
+    return [
+        json.encode(payments).decode(),
+        wallet,
+        json.encode(said).decode(),
+        orders_are_unique,
+    ]
 
 
 async def insert(conn: Conn, new: Sequence[Payment], *, wallet: str) -> None:
     """Write payments that do not exist yet; those that do are left as they are."""
-    await conn.execute(INSERT, *insert_arguments(new, wallet))
-
-
-EXISTING = "SELECT id FROM payments WHERE id = ANY($1::uuid[])"
-
-
-async def existing(conn: Conn, ids: Sequence[PaymentId]) -> set[PaymentId]:
-    """Return those of the ids that are payments."""
-    return {row["id"] for row in await conn.fetch(EXISTING, ids)}
+    births = [Birth(payment) for payment in new]
+    await conn.execute(INSERT, *insert_arguments(births, wallet=wallet, orders_are_unique=False))
 
 
 FOUND = """
@@ -76,10 +98,10 @@ WHERE p.id = ANY($1::uuid[]) ORDER BY p.id
 GET = f"SELECT json_agg(found) FROM ({FOUND}) AS found"  # noqa: S608  of our own text
 
 
-async def find(conn: Conn, payment_id: PaymentId) -> Payment | None:
-    """Read one payment as it is now."""
+async def find(conn: Conn, payment_id: PaymentId, *, owner: KeyId | None = None) -> Payment | None:
+    """Read one payment as it is now, if it is this owner's; None owns everything."""
     found = await with_transfers(conn, await conn.fetchval(GET, [payment_id]))
-    return found[0] if found else None
+    return found[0] if found and owner in {None, found[0].owner} else None
 
 
 LOCK = f"SELECT json_agg(found) FROM ({FOUND} FOR UPDATE OF p) AS found"  # noqa: S608

@@ -1,95 +1,89 @@
 """Who calls, and what they may do.
 
-A key is `ctrip_` and 43 characters of base64url: 256 random bits, so its SHA-256 needs no
-salt and no slow hash, and the digest can be looked up by index. A key that was found is
-trusted for a second without asking again.
+A key is looked up in the keybook, which asks no database while it is fresh. A caller is told
+what is wrong with a key only if it is one of ours: that it expired, that it may not be used
+from here, that it lacks a scope. From where it may be used is never told.
 """
 
-import hashlib
-import secrets
-from datetime import datetime, timedelta
 from typing import Final
-from uuid import uuid4
 
+from msgspec import Struct
 from starlette.requests import Request
 
 from ctrip.clock import Clock
-from ctrip.core.errors import RequestError
-from ctrip.store import accounts
-from ctrip.store.accounts import ApiKey
-from ctrip.store.pool import Pool, connection
+from ctrip.core.ids import NOBODY, KeyId
+from ctrip.core.keys import SCOPES, ApiKey, admits, digest_of, is_expired, looks_like_one, may
+from ctrip.flows.keybook import Keybook
+from ctrip.web.forwarded import Proxies
+from ctrip.web.limits import RateLimits
 from ctrip.web.problems import Forbidden, Unauthorized
 
-PREFIX: Final = "ctrip_"
-PREFIX_SHOWN: Final = len(PREFIX) + 6  # characters that tell keys apart in a list
-KEY_LENGTH: Final = len(PREFIX) + 43
-SCOPES: Final = ("read", "write", "admin")
-TRUSTED_FOR: Final = timedelta(seconds=1)  # how long a revoked key may go on working
-KEYS_REMEMBERED_MAX: Final = 10_000
+
+class Caller(Struct, frozen=True):
+    """Who asks, and what they may."""
+
+    key_id: KeyId
+    scopes: frozenset[str]
+
+    @property
+    def owner(self) -> KeyId | None:
+        """Whose things the caller may see; None: everybody's."""
+        return None if "admin" in self.scopes else self.key_id
 
 
-class BadScope(RequestError):
-    """No such scope."""
-
-    code = "invalid_scope"
-
-
-def make_key(name: str, scopes: frozenset[str], now: datetime) -> tuple[str, ApiKey, bytes]:
-    """Return a new key's text, which is shown once, its record and its digest."""
-    if not scopes or scopes - set(SCOPES):
-        raise BadScope(f"scopes must be some of: {', '.join(SCOPES)}")
-    text = PREFIX + secrets.token_urlsafe(32)
-    record = ApiKey(
-        id=uuid4(), name=name, prefix=text[:PREFIX_SHOWN], scopes=scopes, created_at=now
-    )
-    return text, record, digest_of(text)
-
-
-def digest_of(text: str) -> bytes:
-    """Return what is stored of a key."""
-    return hashlib.sha256(text.encode()).digest()
+ANYBODY: Final = Caller(NOBODY, frozenset(SCOPES))  # with auth = "off"
+STRANGER: Final = Caller(NOBODY, frozenset())  # where no key is asked for
 
 
 class Door:
     """Lets in requests that bear a live key with the scope they need."""
 
-    def __init__(self, pool: Pool, clock: Clock, *, is_open: bool) -> None:
-        self._pool = pool
+    def __init__(
+        self, book: Keybook, clock: Clock, proxies: Proxies, limits: RateLimits, *, is_open: bool
+    ) -> None:
+        self._book = book
         self._clock = clock
+        self._proxies = proxies
+        self._limits = limits
         self._is_open = is_open  # auth = "off"
-        self._seen: dict[bytes, tuple[ApiKey, datetime]] = {}
 
-    async def let_in(self, request: Request, scope: str) -> frozenset[str]:
-        """Raise Unauthorized or Forbidden unless the request may pass; return what else it may."""
+    async def let_in(self, request: Request, scope: str) -> Caller:
+        """Return who calls; raise Unauthorized, Forbidden or RateLimited unless they may pass."""
         if self._is_open:
-            return frozenset(SCOPES)
+            self._limits.take(request, NOBODY)
+            return ANYBODY
+        key = await self._identify(request)
+        self._limits.take(request, key.id)
+        if not admits(key, self._proxies.address_of(request)):
+            raise Forbidden("This API key may not be used from your address")
+        if not may(key, scope):
+            raise Forbidden(f"This API key lacks the scope '{scope}'")
+        self._book.uses.note(key.id, self._clock.now())
+        return Caller(key.id, key.scopes)
+
+    async def _identify(self, request: Request) -> ApiKey:
+        """Return the key that a request bears; raise Unauthorized unless it is live."""
         text = key_in(request)
-        if len(text) != KEY_LENGTH or not text.startswith(PREFIX) or not text.isascii():
+        key = await self._look_up(request, digest_of(text)) if looks_like_one(text) else None
+        now = self._clock.now()
+        if key is None or is_expired(key, now):
+            self._limits.take(request, None)
+        if not text:
             raise Unauthorized(
                 "An API key is needed: send it as 'Authorization: Bearer <key>' or 'X-Api-Key'"
-                if not text
-                else "This API key is not valid"
             )
-        key = await self._key(digest_of(text))
         if key is None:
             raise Unauthorized("This API key is not valid")
-        if scope not in key.scopes and "admin" not in key.scopes:
-            raise Forbidden(f"This API key lacks the scope '{scope}'")
-        return key.scopes
-
-    async def _key(self, digest: bytes) -> ApiKey | None:
-        now = self._clock.now()
-        known = self._seen.get(digest)
-        if known and now - known[1] < TRUSTED_FOR:
-            return known[0]
-        async with connection(self._pool) as conn:
-            key = await accounts.find(conn, digest)
-        self._seen.pop(digest, None)
-        if key:
-            if len(self._seen) >= KEYS_REMEMBERED_MAX:
-                self._seen.clear()
-            self._seen[digest] = (key, now)
+        if is_expired(key, now):
+            raise Unauthorized("This API key has expired")
         return key
+
+    async def _look_up(self, request: Request, digest: bytes) -> ApiKey | None:
+        """Return a key that is known, or that was made a moment ago elsewhere."""
+        if known := await self._book.known(digest):
+            return known
+        self._limits.may_guess(request)
+        return await self._book.sought(digest)
 
 
 def key_in(request: Request) -> str:

@@ -5,7 +5,9 @@ it. Only if that fails is what was sent taken apart, so that all faults are told
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -15,6 +17,7 @@ from starlette.requests import Request
 
 from ctrip.core.errors import RequestError
 from ctrip.core.nesting import DEPTH_MAX, is_too_deep
+from ctrip.core.twins import twin_in
 from ctrip.web.problems import (
     BodyTooLarge,
     BodyTooSlow,
@@ -51,19 +54,25 @@ def parse(
     try:
         asked = decoder.decode(body)
         for name, check in checks.items():
-            check(getattr(asked, name))
+            if sent := getattr(asked, name):  # else it was left out
+                check(sent)
     except (ValidationError, RequestError):
         raise InvalidBody(faults_in(body, decoder.type, words, checks)) from None
     except (msgspec.DecodeError, ValueError, RecursionError):
         raise InvalidJson(NOT_JSON) from None
+    if twin := twin_in(body):
+        raise InvalidBody([FieldError(twin[:80], "is there twice")])
     return asked
 
 
 def parse_query(request: Request, kind: type[Asked], *, words: Mapping[str, str] = {}) -> Asked:
-    """Return what a query asks for; of a name that is said twice the last one counts."""
+    """Return what a query asks for, or raise all that is wrong with it."""
     said = dict(request.query_params)
+    if len(said) < len(request.query_params.multi_items()):
+        names = Counter(name for name, _ in request.query_params.multi_items())
+        raise InvalidBody([FieldError(n[:80], "is there twice") for n in names if names[n] > 1])
     try:
-        return msgspec.convert(said, kind, strict=False)
+        asked = msgspec.convert(said, kind, strict=False)
     except ValidationError:
         known = {field.encode_name: field for field in fields(kind)}
         faults = [FieldError(name[:80], "unknown parameter") for name in said if name not in known]
@@ -71,6 +80,15 @@ def parse_query(request: Request, kind: type[Asked], *, words: Mapping[str, str]
             if name in said and (fault := fault_in_text(field, said[name], words)):
                 faults.append(FieldError(name, fault))
         raise InvalidBody(faults[-FAULTS_TOLD_MAX:]) from None
+    # The decoder takes more than we say: "null" for nothing said, and a number for a time.
+    if loose := [name for name, text in said.items() if is_loose(getattr(asked, name), text)]:
+        raise InvalidBody([FieldError(name, words.get(name, "is not valid")) for name in loose])
+    return asked
+
+
+def is_loose(value: object, text: str) -> bool:
+    """Tell whether a parameter was read as something that it does not say."""
+    return value is None or (isinstance(value, datetime) and ":" not in text)
 
 
 def faults_in(
@@ -131,6 +149,11 @@ async def read_body(request: Request) -> bytes:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise WrongContentType("Content-Type must be application/json")
+    return await read_bytes(request)
+
+
+async def read_bytes(request: Request) -> bytes:
+    """Return a body of any type, refusing one that is too large or too slow."""
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared[:20]) > BODY_SIZE_MAX:
         raise BodyTooLarge(f"The body may have at most {BODY_SIZE_MAX} bytes")

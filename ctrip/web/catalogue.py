@@ -9,7 +9,9 @@ from starlette.responses import Response
 from ctrip.core.chains import Chain, Token
 from ctrip.core.finality import Tag
 from ctrip.core.ids import Address
-from ctrip.web.auth import Door
+from ctrip.web.auth import Caller
+from ctrip.web.lists import All
+from ctrip.web.operation import Operation
 
 
 class ChainView(Struct, frozen=True, kw_only=True):
@@ -39,19 +41,39 @@ class TokenView(Struct, frozen=True, kw_only=True):
 class Catalogue:
     """Fixed while a process runs: it is read from chains.yaml at the start."""
 
-    def __init__(self, chains: Sequence[Chain], tokens: Sequence[Token], door: Door) -> None:
-        self._door = door
-        self._chains = json.encode({"data": [show_chain(chain) for chain in chains]})
-        self._tokens = json.encode({"data": [show_token(token) for token in tokens]})
+    def __init__(self, chains: Sequence[Chain], tokens: Sequence[Token]) -> None:
+        self._chains = json.encode(All([show_chain(chain) for chain in chains]))
+        self._tokens = json.encode(All([show_token(token) for token in tokens]))
 
-    async def chains(self, request: Request) -> Response:
+    def operations(self) -> list[Operation]:
+        """Return what can be asked about what can be paid with."""
+        return [
+            Operation(
+                method="GET",
+                path="/api/v1/chains",
+                page=self.chains,
+                name="list_chains",
+                says="List the networks that payments can be made on.",
+                scope="read",
+                gives=All[ChainView],
+            ),
+            Operation(
+                method="GET",
+                path="/api/v1/tokens",
+                page=self.tokens,
+                name="list_tokens",
+                says="List the tokens of those networks, the disabled ones included.",
+                scope="read",
+                gives=All[TokenView],
+            ),
+        ]
+
+    async def chains(self, _request: Request, _caller: Caller) -> Response:
         """List the networks served."""
-        await self._door.let_in(request, "read")
         return Response(self._chains, media_type="application/json")
 
-    async def tokens(self, request: Request) -> Response:
+    async def tokens(self, _request: Request, _caller: Caller) -> Response:
         """List the tokens of those networks, those that were disabled included."""
-        await self._door.let_in(request, "read")
         return Response(self._tokens, media_type="application/json")
 
 

@@ -4,9 +4,8 @@ A secret is in one answer only, that of the request that made it. Values of head
 none: they are passwords of the receiver.
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
@@ -28,56 +27,63 @@ from ctrip.settings import Secret
 from ctrip.store.delivery_log import Delivery
 from ctrip.store.endpoints import Endpoint
 from ctrip.store.replays import Replay
-from ctrip.web.problems import FieldError, InvalidBody
+from ctrip.web.endpoint_fields import (
+    Concurrency,
+    Description,
+    EventIds,
+    Headers,
+    OwnSecret,
+    Patterns,
+    Rate,
+    State,
+    Type,
+    Url,
+)
+from ctrip.web.lists import PAGE_MAX, TIME_WORDS, Limit, Time
 
-PAGE_MAX: Final = 100  # rows in one answer
 PATTERN_WORDS: Final = "must be ids of events, such as evt_0123456789abcdef0123456789abcdef"
-TIME_WORDS: Final = "must be a time such as 2026-01-31T12:00:00Z"
 
 Signature = Literal["hmac", "ed25519"]
-Time = Annotated[datetime, Meta(tz=True)]
-KnownEventId = Annotated[str, Meta(pattern=r"^evt_[0-9a-f]{32}\Z")]
-Limit = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
 
 
 class CreateEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """POST /api/v1/webhook-endpoints."""
 
-    url: str
-    description: str = ""
-    event_types: tuple[str, ...] = (ANY,)
+    url: Url
+    description: Description = ""
+    event_types: Patterns = (ANY,)
     format: Format = Format.STANDARD
-    headers: dict[str, str] = {}
-    concurrency_max: int = CONCURRENCY_DEFAULT
-    rate_max: float | None = None
-    secret: str | None = None
+    headers: Headers = {}
+    concurrency_max: Concurrency = CONCURRENCY_DEFAULT
+    rate_max: Rate | None = None
+    secret: OwnSecret | None = None
     signature: Signature = "hmac"
 
 
 class ChangeEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """PATCH /api/v1/webhook-endpoints/{id}: what is not said stays."""
 
-    url: str | UnsetType = UNSET
-    description: str | UnsetType = UNSET
-    event_types: tuple[str, ...] | UnsetType = UNSET
+    url: Url | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+    event_types: Patterns | UnsetType = UNSET
     format: Format | UnsetType = UNSET
-    headers: dict[str, str] | UnsetType = UNSET
-    concurrency_max: int | UnsetType = UNSET
-    rate_max: float | UnsetType | None = UNSET
+    headers: Headers | UnsetType = UNSET
+    concurrency_max: Concurrency | UnsetType = UNSET
+    rate_max: Rate | UnsetType | None = UNSET
 
 
 class RotateSecret(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """POST /api/v1/webhook-endpoints/{id}/rotate-secret."""
 
     overlap_seconds: Annotated[int, Meta(ge=0, le=604_800)] = int(ROTATION_OVERLAP.total_seconds())
-    secret: str | None = None
+    secret: OwnSecret | None = None
     signature: Signature | None = None
 
 
 class Redeliver(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """POST /api/v1/webhook-endpoints/{id}/redeliver."""
 
-    event_ids: tuple[KnownEventId, ...]
+    event_ids: EventIds
 
 
 class Recover(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,7 +91,7 @@ class Recover(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     since: Time
     until: Time | None = None
-    event_types: tuple[str, ...] | None = None
+    event_types: Patterns | None = None
     include_delivered: bool = False
 
 
@@ -140,14 +146,26 @@ class DeliveryView(Struct, frozen=True, kw_only=True):
     """How far an event has come on its way to an endpoint."""
 
     event_id: EventId
-    type: str
+    type: Type
     payment_id: PaymentId | None
     endpoint_id: EndpointId
-    state: str
+    state: State
     attempts: int
     outcome: str | None
     next_attempt_at: datetime | None
     ended_at: datetime | None
+
+
+class Sent(Struct, frozen=True):
+    """A test event that is on its way."""
+
+    event_id: EventId
+
+
+class Queued(Struct, frozen=True):
+    """How many events are sent again."""
+
+    queued: int
 
 
 class ReplayView(Struct, frozen=True, kw_only=True):
@@ -197,14 +215,6 @@ def change_of(asked: ChangeEndpoint) -> Change:
 def hidden(headers: Mapping[str, str]) -> dict[str, Secret]:
     """Return headers whose values show themselves to nobody."""
     return {name: Secret(value) for name, value in headers.items()}
-
-
-def in_utc(name: str, time: datetime) -> datetime:
-    """Return a time as the database takes it; an offset can lead out of the calendar."""
-    try:
-        return time.astimezone(UTC)
-    except OverflowError:
-        raise InvalidBody([FieldError(name, TIME_WORDS)]) from None
 
 
 def show_endpoint(endpoint: Endpoint, beside: Shown) -> EndpointView:
@@ -260,31 +270,3 @@ def show_replay(replay: Replay) -> ReplayView:
         created_at=replay.created_at,
         ended_at=replay.ended_at,
     )
-
-
-class Cursor(Struct, frozen=True, array_like=True):
-    """After which row a list goes on. Opaque to whoever is handed one."""
-
-    of: str
-    time: Time
-    id: Annotated[str, Meta(max_length=64, pattern=r"^[^\x00]*\Z")]
-
-
-def write_cursor(cursor: Cursor) -> str:
-    """Return a cursor as it travels."""
-    return urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
-
-
-def read_cursor(text: str, *, of: Sequence[str]) -> Cursor | None:
-    """Return a cursor that came back, None for the start; refuse one of another list."""
-    if not text:
-        return None
-    try:
-        padded = text.encode() + b"=" * (-len(text) % 4)
-        cursor = msgspec.json.decode(urlsafe_b64decode(padded), type=Cursor)
-        cursor.time.astimezone(UTC)
-    except (ValueError, OverflowError, RecursionError):
-        cursor = None
-    if cursor is None or cursor.of not in of:
-        raise InvalidBody([FieldError("cursor", "is not one that this list gave")])
-    return cursor

@@ -1,7 +1,6 @@
 """/api/v1/webhook-endpoints: who hears of events, and what became of what was sent.
 
-All of it is for administrators: an endpoint's URL and its answers may hold secrets, and who
-may name a receiver may hear of every payment.
+An endpoint's URL and its answers may hold secrets; endpoint_operations.py says who may ask.
 """
 
 import re
@@ -9,7 +8,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import msgspec
 from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,12 +23,12 @@ from ctrip.store.delivery_log import Delivery
 from ctrip.store.endpoints import Endpoint
 from ctrip.store.pool import Conn, Pool, connection
 from ctrip.web import endpoint_wire as wire
-from ctrip.web.auth import Door
+from ctrip.web.auth import Caller
 from ctrip.web.bodies import parse, parse_query, read_body
-from ctrip.web.endpoint_wire import Cursor, EndpointView, ListDeliveries, ListEndpoints
+from ctrip.web.endpoint_wire import EndpointView, ListDeliveries, ListEndpoints, Queued, Sent
+from ctrip.web.lists import All, Cursor, answer, in_utc, listed, read_cursor
 
 ID: Final = re.compile(r"we_[a-z0-9]{1,40}")
-SCOPE: Final = "admin"
 FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LAST: Final = datetime(9999, 12, 31, tzinfo=UTC)
 ENDED: Final = {None: None, "delivered": True, "dead": False}
@@ -39,24 +37,21 @@ ENDED: Final = {None: None, "delivered": True, "dead": False}
 class EndpointPages:
     """The routes of endpoints."""
 
-    def __init__(self, flow: Endpoints, pool: Pool, clock: Clock, door: Door) -> None:
+    def __init__(self, flow: Endpoints, pool: Pool, clock: Clock) -> None:
         self._flow = flow
         self._pool = pool
         self._clock = clock
-        self._door = door
 
-    async def create(self, request: Request) -> Response:
+    async def create(self, request: Request, _caller: Caller) -> Response:
         """Make an endpoint; 201, with its secret."""
-        await self._door.let_in(request, SCOPE)
         asked = parse(await read_body(request), wire.CREATE)
         made, secret = await self._flow.create(wire.new_of(asked))
         return answer(replace(await self._shown(made), secret=secret), 201)
 
-    async def list_all(self, request: Request) -> Response:
+    async def list_all(self, request: Request, _caller: Caller) -> Response:
         """List endpoints in the order they were made."""
-        await self._door.let_in(request, SCOPE)
         asked = parse_query(request, ListEndpoints)
-        cursor = wire.read_cursor(asked.cursor, of=["endpoints"])
+        cursor = read_cursor(asked.cursor, of=["endpoints"])
         after = (cursor.time, EndpointId(cursor.id)) if cursor else (FIRST, EndpointId(""))
         async with connection(self._pool) as conn:
             found = await endpoints.page(
@@ -67,25 +62,25 @@ class EndpointPages:
         after_page = Cursor("endpoints", last.created_at, last.id) if last else None
         return listed(await self._show(page), after_page)
 
-    async def get(self, request: Request) -> Response:
+    async def get(self, request: Request, _caller: Caller) -> Response:
         """Show an endpoint."""
         return answer(await self._shown(await self._find(request)))
 
-    async def change(self, request: Request) -> Response:
+    async def change(self, request: Request, _caller: Caller) -> Response:
         """Change what a body says, and nothing else."""
-        endpoint_id = await self._enter(request)
+        endpoint_id = endpoint_in(request)
         asked = parse(await read_body(request), wire.CHANGE)
         changed = await self._flow.change(endpoint_id, wire.change_of(asked))
         return answer(await self._shown(changed))
 
-    async def remove(self, request: Request) -> Response:
+    async def remove(self, request: Request, _caller: Caller) -> Response:
         """Forget an endpoint; 204."""
-        await self._flow.remove(await self._enter(request))
+        await self._flow.remove(endpoint_in(request))
         return Response(status_code=204)
 
-    async def rotate(self, request: Request) -> Response:
+    async def rotate(self, request: Request, _caller: Caller) -> Response:
         """Give an endpoint a new secret, which is in the answer."""
-        endpoint_id = await self._enter(request)
+        endpoint_id = endpoint_in(request)
         asked = parse(await body_if_any(request), wire.ROTATE)
         secret = await self._flow.rotate(
             endpoint_id,
@@ -96,53 +91,53 @@ class EndpointPages:
         shown = await self._shown(await self._flow.find(endpoint_id))
         return answer(replace(shown, secret=secret))
 
-    async def enable(self, request: Request) -> Response:
+    async def enable(self, request: Request, _caller: Caller) -> Response:
         """Send to an endpoint again."""
-        return answer(await self._shown(await self._flow.enable(await self._enter(request))))
+        return answer(await self._shown(await self._flow.enable(endpoint_in(request))))
 
-    async def disable(self, request: Request) -> Response:
+    async def disable(self, request: Request, _caller: Caller) -> Response:
         """Send nothing to an endpoint any more."""
-        return answer(await self._shown(await self._flow.disable(await self._enter(request))))
+        return answer(await self._shown(await self._flow.disable(endpoint_in(request))))
 
-    async def test(self, request: Request) -> Response:
+    async def test(self, request: Request, _caller: Caller) -> Response:
         """Send a test event; 202."""
-        event_id = await self._flow.test(await self._enter(request))
-        return answer({"event_id": event_id}, 202)
+        event_id = await self._flow.test(endpoint_in(request))
+        return answer(Sent(event_id), 202)
 
-    async def redeliver(self, request: Request) -> Response:
+    async def redeliver(self, request: Request, _caller: Caller) -> Response:
         """Send events again; 202."""
-        endpoint_id = await self._enter(request)
+        endpoint_id = endpoint_in(request)
         asked = parse(await read_body(request), wire.REDELIVER, words=wire.WORDS)
         event_ids = [EventId(one) for one in asked.event_ids]
         queued = await self._flow.redeliver(endpoint_id, event_ids)
-        return answer({"queued": queued}, 202)
+        return answer(Queued(queued), 202)
 
-    async def recover(self, request: Request) -> Response:
+    async def recover(self, request: Request, _caller: Caller) -> Response:
         """Order that everything is sent that was not delivered; 202."""
-        endpoint_id = await self._enter(request)
+        endpoint_id = endpoint_in(request)
         asked = parse(await read_body(request), wire.RECOVER, words=wire.WORDS)
         replay = await self._flow.recover(
             endpoint_id,
-            since=wire.in_utc("since", asked.since),
-            until=wire.in_utc("until", asked.until) if asked.until else None,
+            since=in_utc("since", asked.since),
+            until=in_utc("until", asked.until) if asked.until else None,
             event_types=asked.event_types,
             delivered=asked.include_delivered,
         )
         return answer(wire.show_replay(replay), 202)
 
-    async def replays(self, request: Request) -> Response:
+    async def replays(self, request: Request, _caller: Caller) -> Response:
         """List an endpoint's newest recoveries."""
         endpoint = await self._find(request)
         async with connection(self._pool) as conn:
             found = await replays.of_endpoint(conn, endpoint.id)
-        return answer({"data": [wire.show_replay(replay) for replay in found]})
+        return answer(All([wire.show_replay(replay) for replay in found]))
 
-    async def deliveries(self, request: Request) -> Response:
+    async def deliveries(self, request: Request, _caller: Caller) -> Response:
         """List what waits for an endpoint, the next first, then what has ended, newest first."""
         endpoint = await self._find(request)
         asked = parse_query(request, ListDeliveries)
         lists = {None: ["waiting", "ended"], "waiting": ["waiting"]}.get(asked.state, ["ended"])
-        cursor = wire.read_cursor(asked.cursor, of=lists)
+        cursor = read_cursor(asked.cursor, of=lists)
         count = asked.limit + 1
         found: list[Delivery] = []
         async with connection(self._pool) as conn:
@@ -166,16 +161,8 @@ class EndpointPages:
         now = self._clock.now()
         return await delivery_log.waiting(conn, endpoint_id, after=after, count_max=count, now=now)
 
-    async def _enter(self, request: Request) -> EndpointId:
-        """Let in who may, and return which endpoint is meant."""
-        await self._door.let_in(request, SCOPE)
-        wanted = request.path_params["endpoint_id"]
-        if not ID.fullmatch(wanted):
-            raise NoSuchEndpoint("No endpoint has this id")
-        return EndpointId(wanted)
-
     async def _find(self, request: Request) -> Endpoint:
-        return await self._flow.find(await self._enter(request))
+        return await self._flow.find(endpoint_in(request))
 
     async def _shown(self, endpoint: Endpoint) -> EndpointView:
         return (await self._show([endpoint]))[0]
@@ -197,6 +184,14 @@ async def ended(
     )
 
 
+def endpoint_in(request: Request) -> EndpointId:
+    """Return which endpoint a path means."""
+    wanted = request.path_params["endpoint_id"]
+    if not ID.fullmatch(wanted):
+        raise NoSuchEndpoint("No endpoint has this id")
+    return EndpointId(wanted)
+
+
 def place_of(delivery: Delivery) -> Cursor:
     """Return where in its list a delivery stands."""
     if delivery.ended_at:
@@ -210,14 +205,3 @@ async def body_if_any(request: Request) -> bytes:
     if given.get("content-length", "0") == "0" and "transfer-encoding" not in given:
         return b"{}"
     return await read_body(request)
-
-
-def listed(data: Sequence[object], cursor: Cursor | None) -> Response:
-    """Return one page of a list."""
-    after = None if cursor is None else wire.write_cursor(cursor)
-    return answer({"data": data, "next_cursor": after})
-
-
-def answer(body: object, status: int = 200) -> Response:
-    """Return something as JSON."""
-    return Response(msgspec.json.encode(body), status, media_type="application/json")

@@ -8,7 +8,6 @@ guard refused is shown to nobody, lest answers map the network.
 from datetime import datetime
 from typing import Annotated, Final
 
-import msgspec
 from msgspec import Meta, Raw, Struct
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,9 +19,11 @@ from ctrip.flows.tidings import Tidings
 from ctrip.store import delivery_log
 from ctrip.store.delivery_log import Attempt, Delivery, KnownEvent
 from ctrip.store.pool import Pool, connection
-from ctrip.web.auth import Door
+from ctrip.web.auth import Caller
 from ctrip.web.bodies import parse_query
-from ctrip.web.endpoint_wire import PAGE_MAX, Limit
+from ctrip.web.endpoint_fields import PATTERNS, State, Type
+from ctrip.web.lists import PAGE_MAX, Limit, answer
+from ctrip.web.operation import Operation
 from ctrip.web.problems import FieldError, InvalidBody, NotFound
 
 WAIT_SECONDS_MAX: Final = 30  # proxies give up on an answer after a minute
@@ -32,13 +33,24 @@ END: Final = "end"
 WORDS: Final = {"after": "must be a position, or 'end'"}
 
 
+ONE_OF: Final = "|".join(pattern.replace(".", r"\.").replace("*", r"\*") for pattern in PATTERNS)
+TYPES: Final = {
+    "pattern": f"^(({ONE_OF})(,({ONE_OF}))*)?$",
+    "examples": ["payment.paid,payment.late"],
+}
+
+
 class ListEvents(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The query of GET /api/v1/events."""
 
     after: Annotated[str, Meta(pattern=rf"^({END}|[0-9]{{1,18}})\Z")] = "0"
     limit: Limit = PAGE_MAX
-    types: str | None = None
+    types: Annotated[str, Meta(extra_json_schema=TYPES)] | None = None
     wait: Annotated[float, Meta(ge=0, le=WAIT_SECONDS_MAX)] = 0
+
+
+# As they were signed, and so as they were written; the document knows what they are.
+Body = Annotated[Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/Event"})]
 
 
 class AttemptView(Struct, frozen=True, kw_only=True):
@@ -57,7 +69,7 @@ class TrailView(Struct, frozen=True, kw_only=True):
     """An event's way to one endpoint."""
 
     endpoint_id: EndpointId
-    state: str
+    state: State
     attempts: int
     outcome: str | None
     next_attempt_at: datetime | None
@@ -65,10 +77,10 @@ class TrailView(Struct, frozen=True, kw_only=True):
     log: list[AttemptView]
 
 
-class EventPageView(Struct, frozen=True, kw_only=True):
+class StretchView(Struct, frozen=True, kw_only=True):
     """A piece of the stream."""
 
-    data: list[Raw]
+    data: list[Body]
     next_after: int
     has_more: bool
 
@@ -77,57 +89,79 @@ class KnownEventView(Struct, frozen=True, kw_only=True):
     """An event, as it was announced, and what became of it."""
 
     id: EventId
-    type: str
+    type: Type
     payment_id: PaymentId | None
     created_at: datetime
-    body: Raw  # the exact bytes that are signed
+    body: Body  # the exact bytes that are signed
     deliveries: list[TrailView]
 
 
 class EventPages:
     """The routes of events."""
 
-    def __init__(self, tidings: Tidings, pool: Pool, clock: Clock, door: Door) -> None:
+    def __init__(self, tidings: Tidings, pool: Pool, clock: Clock) -> None:
         self._tidings = tidings
         self._pool = pool
         self._clock = clock
-        self._door = door
 
-    async def follow(self, request: Request) -> Response:
+    def operations(self) -> list[Operation]:
+        """Return what can be asked about events."""
+        return [
+            Operation(
+                method="GET",
+                path="/api/v1/events",
+                page=self.follow,
+                name="list_events",
+                says="Read what was announced, from a place in the stream on.",
+                scope="read",
+                asks=ListEvents,
+                gives=StretchView,
+            ),
+            Operation(
+                method="GET",
+                path="/api/v1/events/{event_id}",
+                page=self.get,
+                name="get_event",
+                says="Show an event, and what became of it.",
+                scope="read",
+                gives=KnownEventView,
+            ),
+        ]
+
+    async def follow(self, request: Request, caller: Caller) -> Response:
         """Return the events after a place, and wait for them if asked to."""
-        await self._door.let_in(request, "read")
         asked = parse_query(request, ListEvents, words=WORDS)
         patterns = patterns_in(asked.types)
         if asked.after == END:
-            page = EventPageView(data=[], next_after=await self._tidings.end(), has_more=False)
+            page = StretchView(data=[], next_after=await self._tidings.end(), has_more=False)
         else:
             read = await self._tidings.read(
                 int(asked.after),
+                owner=caller.owner,
                 count_max=asked.limit,
                 event_types=patterns,
                 wait_seconds=asked.wait,
             )
-            page = EventPageView(
+            page = StretchView(
                 data=[Raw(body) for body in read.bodies],
                 next_after=read.next_after,
                 has_more=read.has_more,
             )
-        return Response(msgspec.json.encode(page), media_type="application/json")
+        return answer(page)
 
-    async def get(self, request: Request) -> Response:
+    async def get(self, request: Request, caller: Caller) -> Response:
         """Show an event with its deliveries, and what each attempt came to."""
-        scopes = await self._door.let_in(request, "read")
         event_id = EventId(request.path_params["event_id"])
         if len(event_id) != ID_SIZE or "\0" in event_id:
             raise NotFound("No event has this id")
         async with connection(self._pool) as conn:
-            event = await delivery_log.event(conn, event_id)
+            event = await delivery_log.event(conn, event_id, owner=caller.owner)
             if event is None:
                 raise NotFound("No event has this id")
             deliveries = await delivery_log.of_event(conn, event_id, now=self._clock.now())
             attempts = await delivery_log.attempts(conn, event_id)
-        shown = show_event(event, deliveries, attempts, all_of_it="admin" in scopes)
-        return Response(msgspec.json.encode(shown), media_type="application/json")
+        shown = show_event(event, deliveries, attempts, all_of_it=caller.owner is None)
+        return answer(shown)
 
 
 def patterns_in(types: str | None) -> list[str] | None:

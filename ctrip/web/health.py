@@ -5,9 +5,9 @@ killed, which helps nobody. Readiness has one entry for each part.
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Literal
 
-from msgspec import json
+from msgspec import Struct, json
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,8 +15,9 @@ from starlette.responses import Response
 from ctrip.core.ids import ChainName
 from ctrip.flows.health import Health, Part
 from ctrip.store.pool import Pool
+from ctrip.web.auth import Caller
+from ctrip.web.operation import Operation
 
-ALIVE = json.encode({"status": "ok"})
 # What is known of each endpoint; the number in its label is its place in chains.yaml.
 RPC_FIGURES: Final = {
     "ok": "1 if the endpoint is believed",
@@ -29,6 +30,22 @@ RPC_FIGURES: Final = {
 }
 
 
+class Alive(Struct, frozen=True):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(Struct, frozen=True):
+    """Whether all parts work, and each of them."""
+
+    status: Literal["ok", "failing"]
+    parts: dict[str, Part | dict[ChainName, Part]]
+
+
+ALIVE: Final = json.encode(Alive())
+
+
 class HealthPages:
     """What an orchestrator and an operator look at. No key is needed; nothing secret is shown."""
 
@@ -36,18 +53,52 @@ class HealthPages:
         self._health = health
         self._pool = pool
 
-    async def alive(self, _request: Request) -> Response:
+    def operations(self) -> list[Operation]:
+        """Return what orchestrators ask; anybody may."""
+        return [
+            Operation(
+                method="GET",
+                path="/health",
+                page=self.alive,
+                name="is_alive",
+                says="Tell whether the process answers.",
+                scope=None,
+                gives=Alive,
+            ),
+            Operation(
+                method="GET",
+                path="/health/ready",
+                page=self.ready,
+                name="is_ready",
+                says="Judge every part; 503 if one does not work.",
+                scope=None,
+                gives=Readiness,
+                gives_too={503: Readiness},
+            ),
+            Operation(
+                method="GET",
+                path="/metrics",
+                page=self.metrics,
+                name="get_metrics",
+                says="Show the same as numbers, for Prometheus.",
+                scope=None,
+                gives=str,
+                media_type="text/plain",
+            ),
+        ]
+
+    async def alive(self, _request: Request, _caller: Caller) -> Response:
         """Answer."""
         return Response(ALIVE, media_type="application/json")
 
-    async def ready(self, _request: Request) -> Response:
+    async def ready(self, _request: Request, _caller: Caller) -> Response:
         """Judge every part; 503 if one is red."""
         parts = await self._health.parts(self._pool)
         ok = all(part.ok for part in flat(parts.values()))
-        body = {"status": "ok" if ok else "failing", "parts": parts}
+        body = Readiness("ok" if ok else "failing", parts)
         return Response(json.encode(body), 200 if ok else 503, media_type="application/json")
 
-    async def metrics(self, _request: Request) -> Response:
+    async def metrics(self, _request: Request, _caller: Caller) -> Response:
         """Show the same as numbers, for Prometheus."""
         registry = CollectorRegistry()
         up = Gauge("ctrip_part_up", "1 if the part works", ["part"], registry=registry)

@@ -5,17 +5,22 @@ database reaches a caller. The codes are documented in docs/api.md, which a test
 with this file.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct, json
+from msgspec.structs import replace
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ctrip import logs
+from ctrip.core.acts import Act, WrongState
 from ctrip.core.errors import InvariantError, OutageError, RequestError
+from ctrip.core.payment import Status
+from ctrip.flows.price import PriceUnavailable
 from ctrip.flows.register import Unfit
+from ctrip.flows.repeat import UnderWay
 
 RETRY_AFTER_SECONDS: Final = "2"  # an outage of Postgres that heals by itself is a restart
 
@@ -37,6 +42,8 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str
     code: str
     errors: Sequence[FieldError] = ()
+    status: Status | None = None  # of the payment, where it is in the way
+    allowed: Sequence[Act] | None = None  # what may be done to it instead
 
 
 class InvalidBody(RequestError):
@@ -97,6 +104,13 @@ class NotFound(RequestError):
     code = "not_found"
 
 
+# Headers that go with a refusal.
+BESIDE: Final[Mapping[type[RequestError], dict[str, str]]] = {
+    Unauthorized: {"www-authenticate": "Bearer"},
+    UnderWay: {"retry-after": "1"},
+}
+
+
 def answer(status: int, problem: Problem, headers: dict[str, str] | None = None) -> Response:
     """Return a problem as a response."""
     return Response(json.encode(problem), status, headers, media_type="application/json")
@@ -111,13 +125,18 @@ async def on_request_error(_request: Request, error: Exception) -> Response:
         errors = error.errors
     elif isinstance(error, Unfit):
         errors = [FieldError(field, fault) for field, fault in error.faults.items()]
-    headers = {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
-    return answer(error.status, Problem(detail=str(error), code=error.code, errors=errors), headers)
+    problem = Problem(detail=str(error), code=error.code, errors=errors)
+    if isinstance(error, WrongState):
+        problem = replace(problem, status=error.is_now, allowed=error.allowed)
+    return answer(error.status, problem, BESIDE.get(type(error)))
 
 
 async def on_outage(_request: Request, error: Exception) -> Response:
     """Something we need is down."""
     log.warning("request refused", why=str(error))
+    if isinstance(error, PriceUnavailable):
+        told = Problem(detail=str(error), code=error.code)
+        return answer(error.status, told, {"retry-after": str(error.retry_after_seconds)})
     problem = Problem(detail="Temporarily unavailable; try again", code="unavailable")
     return answer(503, problem, {"retry-after": RETRY_AFTER_SECONDS})
 

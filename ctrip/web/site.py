@@ -1,44 +1,52 @@
-"""The routes, and what is true of all of them.
+"""The routes, made from what each page says of itself, and what is true of all of them.
 
-A path works with and without a slash at its end, without a redirect, because clients
-lose bodies and keys on redirects. Every answer names the request it answers.
+Nobody gets to a page past the door, because pages do not open it themselves.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
-from uuid import uuid4
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from msgspec import Struct
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from ctrip.clock import Clock
 from ctrip.core.chains import Chain, Token
+from ctrip.flows.act import Acts
+from ctrip.flows.audience import Audience
 from ctrip.flows.create import Creator
 from ctrip.flows.endpoints import Endpoints
+from ctrip.flows.explain import Explainer
 from ctrip.flows.health import Health
+from ctrip.flows.keybook import Keybook
+from ctrip.flows.repeat import Repeats
+from ctrip.flows.stage import Stage
 from ctrip.flows.tidings import Tidings
+from ctrip.settings import Server
 from ctrip.store.pool import Pool
-from ctrip.web.auth import Door
+from ctrip.web.acts import ActPages
+from ctrip.web.auth import STRANGER, Door
 from ctrip.web.catalogue import Catalogue
+from ctrip.web.docs import DocPages
+from ctrip.web.endpoint_operations import of_endpoints
 from ctrip.web.endpoints import EndpointPages
 from ctrip.web.events import EventPages
+from ctrip.web.explain import ExplainPages
+from ctrip.web.forwarded import Proxies
 from ctrip.web.health import HealthPages
+from ctrip.web.keys import KeyPages
+from ctrip.web.limits import RateLimits
+from ctrip.web.manners import Manners
+from ctrip.web.operation import Operation
+from ctrip.web.payment_lists import PaymentListPages
 from ctrip.web.payments import PaymentPages
 from ctrip.web.problems import HANDLERS
+from ctrip.web.repeats import HEADER, answered_once
+from ctrip.web.stream import StreamPages
 
-Page = Callable[[Request], Awaitable[Response]]
-
-ENDPOINTS: Final = "/api/v1/webhook-endpoints"
-# On every answer; no page sets one of them itself.
-HEADERS: Final = (
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-)
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -47,84 +55,76 @@ class Parts(Struct, frozen=True, kw_only=True):
     pool: Pool
     clock: Clock
     creator: Creator
+    acts: Acts
     endpoints: Endpoints
     tidings: Tidings
+    audience: Audience
     health: Health
+    explainer: Explainer
+    repeats: Repeats
+    stage: Stage
+    keybook: Keybook
     chains: Sequence[Chain]
     tokens: Sequence[Token]
-    auth_is_off: bool
+    server: Server
 
 
 def build(parts: Parts) -> ASGIApp:
     """Put the site together."""
+    server = parts.server
+    proxies = Proxies(server.trusted_proxies)
+    limits = RateLimits(server, proxies)
+    door = Door(parts.keybook, parts.clock, proxies, limits, is_open=server.auth == "off")
     # Manners goes around all of it: Starlette answers our faults outside its own middleware.
-    return Manners(Starlette(routes=routes(parts), exception_handlers=HANDLERS))
+    site = Starlette(
+        routes=routes(operations(parts), door, parts.repeats), exception_handlers=HANDLERS
+    )
+    return Manners(site, server.cors_origins)
 
 
-def routes(parts: Parts) -> list[Route]:
-    """Return every route; docs/api.md lists the same."""
-    door = Door(parts.pool, parts.clock, is_open=parts.auth_is_off)
-    payments = PaymentPages(parts.creator, parts.pool, door)
-    catalogue = Catalogue(parts.chains, parts.tokens, door)
-    events = EventPages(parts.tidings, parts.pool, parts.clock, door)
-    health = HealthPages(parts.health, parts.pool)
-    return [
-        Route("/api/v1/payments", payments.create, methods=["POST"]),
-        Route("/api/v1/payments/{payment_id}", payments.get, methods=["GET"]),
-        Route("/api/v1/chains", catalogue.chains, methods=["GET"]),
-        Route("/api/v1/tokens", catalogue.tokens, methods=["GET"]),
-        Route("/api/v1/events", events.follow, methods=["GET"]),
-        Route("/api/v1/events/{event_id}", events.get, methods=["GET"]),
-        *endpoint_routes(EndpointPages(parts.endpoints, parts.pool, parts.clock, door)),
-        Route("/health", health.alive, methods=["GET"]),
-        Route("/health/ready", health.ready, methods=["GET"]),
-        Route("/metrics", health.metrics, methods=["GET"]),
+def operations(parts: Parts) -> list[Operation]:
+    """Return everything that can be asked."""
+    told = [
+        *PaymentPages(parts.creator, parts.pool, parts.stage).operations(),
+        *PaymentListPages(parts.pool).operations(),
+        *ActPages(parts.acts, parts.clock).operations(),
+        *StreamPages(parts.audience, parts.pool).operations(),
+        *ExplainPages(parts.explainer).operations(),
+        *Catalogue(parts.chains, parts.tokens).operations(),
+        *EventPages(parts.tidings, parts.pool, parts.clock).operations(),
+        *of_endpoints(EndpointPages(parts.endpoints, parts.pool, parts.clock)),
+        *KeyPages(parts.keybook, parts.pool, parts.clock).operations(),
+        *HealthPages(parts.health, parts.pool).operations(),
     ]
+    return [*told, *DocPages(told).operations()]
 
 
-def endpoint_routes(pages: EndpointPages) -> list[Route]:
-    """Return the routes of webhook endpoints."""
-    one = ENDPOINTS + "/{endpoint_id}"
-    return [
-        by_method(ENDPOINTS, POST=pages.create, GET=pages.list_all),
-        by_method(one, GET=pages.get, PATCH=pages.change, DELETE=pages.remove),
-        Route(f"{one}/rotate-secret", pages.rotate, methods=["POST"]),
-        Route(f"{one}/test", pages.test, methods=["POST"]),
-        Route(f"{one}/enable", pages.enable, methods=["POST"]),
-        Route(f"{one}/disable", pages.disable, methods=["POST"]),
-        Route(f"{one}/deliveries", pages.deliveries, methods=["GET"]),
-        Route(f"{one}/redeliver", pages.redeliver, methods=["POST"]),
-        Route(f"{one}/recover", pages.recover, methods=["POST"]),
-        Route(f"{one}/replays", pages.replays, methods=["GET"]),
-    ]
+def routes(operations: Iterable[Operation], door: Door, repeats: Repeats) -> list[Route]:
+    """Return one route for each path, so that a wrong method is told all that there are."""
+    paths: dict[str, dict[str, Handler]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method] = behind(door, repeats, operation)
+    return [by_method(path, handlers) for path, handlers in paths.items()]
 
 
-def by_method(path: str, **pages: Page) -> Route:
-    """Return one route for several pages, so that a wrong method is told all that there are."""
+def behind(door: Door, repeats: Repeats, operation: Operation) -> Handler:
+    """Return an operation's page for those who may see it, safe to repeat if they say so."""
+    page, scope = operation.page, operation.scope
+    may_be_kept = operation.method == "POST" and operation.repeats != "own"
 
-    async def page(request: Request) -> Response:
-        return await pages["GET" if request.method == "HEAD" else request.method](request)
+    async def handler(request: Request) -> Response:
+        caller = STRANGER if scope is None else await door.let_in(request, scope)
+        if may_be_kept and HEADER in request.headers:
+            return await answered_once(repeats, operation, request, caller)
+        return await page(request, caller)
 
-    return Route(path, page, methods=list(pages))
+    return handler
 
 
-class Manners:
-    """Takes the slash off a path's end and puts the common headers on every answer."""
+def by_method(path: str, handlers: dict[str, Handler]) -> Route:
+    """Return a path's route; what may be read may be asked for with HEAD too."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    async def handler(request: Request) -> Response:
+        return await handlers["GET" if request.method == "HEAD" else request.method](request)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        if len(scope["path"]) > 1:
-            scope["path"] = scope["path"].rstrip("/") or "/"
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                request_id = (b"x-request-id", uuid4().hex.encode())
-                message["headers"] = [*message["headers"], *HEADERS, request_id]
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
+    return Route(path, handler, methods=list(handlers))

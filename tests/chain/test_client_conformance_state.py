@@ -6,6 +6,7 @@ from ctrip.chain.client import InconsistentChain
 from ctrip.core.blocks import Holding, Span
 from ctrip.core.errors import OutageError
 from ctrip.core.ids import NATIVE, Asset, BlockNumber
+from ctrip.core.price import NoRound, Round
 from tests.chain.worlds import CAFE, SHOP, World, tip
 
 
@@ -86,6 +87,24 @@ async def test_what_transactions_send_is_not_among_the_moves(world: World) -> No
     await world.pay(SHOP, 5)
     await world.mine()
     assert await world.client.moves((await world.client.head()).latest) == []
+
+
+async def test_a_round_is_what_the_feed_says_beside_the_newest_block(world: World) -> None:
+    for value, round_id in ((250_000_000_000, 2**66 + 7), (-5, 2**66 + 8), (0, 0)):
+        await world.answer(value, round_id=round_id, updated_at=1_700_000_000 + value % 10)
+        read = await world.client.round(world.feed)
+        assert read == Round(
+            answer=value,
+            decimals=8,
+            round_id=round_id,
+            updated_at=1_700_000_000 + value % 10,
+            answered_in=round_id,
+            block_time=(await world.client.head()).latest.time,
+        )
+
+
+async def test_where_there_is_no_feed_there_is_no_round(world: World) -> None:
+    assert await world.client.round(SHOP) == NoRound("does not answer as a feed does")
 
 
 async def test_every_endpoint_has_a_label_and_no_url(world: World) -> None:

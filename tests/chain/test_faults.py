@@ -98,6 +98,7 @@ OTHERS = [
     (Cure.UNSUPPORTED, "eth_call", -32602, "invalid argument 1: json: cannot unmarshal object"),
     (Cure.GIVE_IN, "eth_call", 3, "execution reverted"),
     (Cure.GIVE_IN, "eth_call", -32000, "out of gas"),
+    (Cure.GIVE_IN, "eth_call", -32603, "EVM error InvalidFEOpcode"),
     (Cure.SMALLER_BATCH, BLOCK, -32600, "batch limit 100 exceeded: 142 requests given"),
     (Cure.SMALLER_BATCH, BLOCK, -32600, "batch too large"),
     (Cure.SMALLER_BATCH, BLOCK, -32003, "response too large"),

@@ -8,7 +8,9 @@ from ctrip.chain.client import ChainClient
 from ctrip.chain.rpc import RpcChain
 from ctrip.core.chains import Chain
 from ctrip.core.finality import Depth, Tag
-from ctrip.core.ids import BlockNumber, ChainName, RawAddress, TxHash
+from ctrip.core.ids import BlockNumber, ChainName, RawAddress, TxHash, raw
+from ctrip.core.price import Round
+from ctrip.dev import feed
 from ctrip.settings import Secret
 from tests.support.anvil import FUNDER, Anvil, running_anvil
 from tests.support.clock import FakeClock
@@ -35,6 +37,7 @@ class World(Protocol):
     token: RawAddress
     other_token: RawAddress
     payer: RawAddress
+    feed: RawAddress  # of prices
 
     @property
     def client(self) -> ChainClient: ...
@@ -43,6 +46,7 @@ class World(Protocol):
     async def pay_token(self, to: RawAddress, amount: int) -> TxHash: ...
     async def pay_token_and_fail(self, to: RawAddress, amount: int) -> TxHash: ...
     async def pay_other_token(self, to: RawAddress, amount: int) -> TxHash: ...
+    async def answer(self, value: int, *, round_id: int, updated_at: int) -> None: ...
     async def mine(self, blocks: int = 1) -> None: ...
     async def reorg(self, depth: int, *, keep: Sequence[TxHash] = ()) -> None: ...
 
@@ -53,6 +57,7 @@ class FakeWorld:
     token = RawAddress("0x" + "a1" * 20)
     other_token = RawAddress("0x" + "a2" * 20)
     payer = PAYER
+    feed = RawAddress("0x" + "fe" * 20)
 
     def __init__(self, chain: FakeChain) -> None:
         self._chain = chain
@@ -78,6 +83,16 @@ class FakeWorld:
     async def pay_other_token(self, to: RawAddress, amount: int) -> TxHash:
         return self._chain.pay_token(self.other_token, to, amount, sender=NOBODY)
 
+    async def answer(self, value: int, *, round_id: int, updated_at: int) -> None:
+        self._chain.feeds[self.feed] = Round(
+            answer=value,
+            decimals=8,
+            round_id=round_id,
+            updated_at=updated_at,
+            answered_in=round_id,
+            block_time=self._chain.tip.time,
+        )
+
     async def mine(self, blocks: int = 1) -> None:
         self._chain.mine(blocks)
 
@@ -89,6 +104,7 @@ class AnvilWorld:
     """An anvil seen through RpcChain. Tokens are minted, so they come from address zero."""
 
     payer = FUNDER
+    feed = raw(feed.ADDRESS)
 
     def __init__(
         self, anvil: Anvil, client: RpcChain, token: RawAddress, other_token: RawAddress
@@ -117,6 +133,15 @@ class AnvilWorld:
     async def pay_other_token(self, to: RawAddress, amount: int) -> TxHash:
         return await self._anvil.mint(self.other_token, to, amount)
 
+    async def answer(self, value: int, *, round_id: int, updated_at: int) -> None:
+        await self._anvil.put_round(
+            self.feed,
+            round_id=round_id,
+            value=value,
+            updated_at=updated_at,
+            answered_in=round_id,
+        )
+
     async def mine(self, blocks: int = 1) -> None:
         await self._anvil.mine(blocks)
 
@@ -135,6 +160,7 @@ async def anvil_world() -> AsyncIterator[World]:
         client = RpcChain(ANVIL, [Secret(anvil.url)], FakeClock())
         token = await anvil.ensure_token()
         other_token = await anvil.deploy_token(symbol="OTHER")
+        await anvil.ensure_feed()
         await anvil.set_balance(FUNDER, 2**256 - 1)
         try:
             yield AnvilWorld(anvil, client, token, other_token)

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from ctrip.cli import listen
 from ctrip.cli.listen import Forwarded, Listener, Plan, line_of, planned
-from ctrip.client import Client, Denied
+from ctrip.client.aio import AsyncClient
+from ctrip.client.talk import Denied
 from ctrip.clock import SystemClock
 from ctrip.core.errors import ConfigError
 from ctrip.server import http_server
@@ -90,7 +91,7 @@ class Running:
 async def listening(plan: Plan) -> AsyncIterator[Running]:
     """Forward until the end of the block."""
     plan = planned(plan)
-    client = Client(plan.api, plan.key.reveal())
+    client = AsyncClient(plan.api, plan.key.reveal(), waits=())
     webhooks = WebhookClient(Guard(listen.OWN_NETWORKS), timeout_seconds=5, tls=listen.tls_of(plan))
     it = Running()
     say, tell = it.lines.put_nowait, it.notes.put_nowait
@@ -210,8 +211,8 @@ async def test_a_gateway_that_restarts_is_waited_for_and_nothing_is_skipped(
             done_since = await it.forwarded(3)
             assert {one["payment_id"] for one in done_since} == set(meanwhile)
             assert await it.note() == "The gateway is back."
-    assert len(own.received) == 4
-    assert it.notes.empty()
+            assert len(own.received) == 4
+            assert it.notes.empty()
 
 
 async def test_a_gateway_that_refuses_ends_it_with_its_sentence(shop: Shop, own: Receiver) -> None:

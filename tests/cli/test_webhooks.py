@@ -24,14 +24,15 @@ from ctrip.webhooks.guard import Guard
 from tests.store.rows import written
 from tests.support.builders import CREATED
 from tests.support.terminal import KEY, Done, Terminal
+from tests.support.warm_ctrip import WarmCtrip
 
 WHSEC: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NOBODY: Final = "evt_" + "0" * 32
 
 
 @pytest.fixture
-def terminal(database: str, tmp_path: Path) -> Terminal:
-    return Terminal(database, tmp_path)
+def terminal(database: str, tmp_path: Path, warm: WarmCtrip) -> Terminal:
+    return Terminal(database, tmp_path, warm=warm)
 
 
 async def an_event(pool: Pool, *, outcome: str | None = None, answer: bytes = b"") -> str:

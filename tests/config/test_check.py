@@ -123,3 +123,17 @@ async def test_an_address_without_a_token_ends_with_2(tmp_path: Path, anvil: Anv
     assert done.code == 2
     assert row(done, "T[b], 6 decimals") == ["NO TOKEN AT THIS ADDRESS"]
     assert "no token is at this address; correct it in chains.yaml" in done.err
+
+
+async def test_a_table_shows_what_every_feed_says(tmp_path: Path, anvil: Anvil) -> None:
+    feed, empty = await anvil.ensure_feed(), "0x" + "fe" * 20
+    prices = (
+        f'{{USD: {{feed: "{feed}", heartbeat_seconds: 3600}}, EUR: {{pinned: true}}, '
+        f'CHF: {{feed: "{empty}", heartbeat_seconds: 3600}}}}'
+    )
+    listed = listing(anvil.url).replace("{symbol: ETH}", f"{{symbol: ETH, prices: {prices}}}")
+    done = await check(tmp_path, listed)
+    assert (done.code, done.err) == (0, "")
+    assert row(done, "ETH in USD") == ["2500, ETH / USD"]
+    assert row(done, "ETH in EUR") == ["1, pinned in chains.yaml"]
+    assert row(done, "ETH in CHF") == ["NO PRICE: it does not answer as a feed does"]

@@ -16,6 +16,7 @@ from ctrip.config import TABLES, load, variable_of
 from ctrip.core.chains import Chain, NativeSource
 from ctrip.core.finality import confirmations_for
 from ctrip.core.ids import Address, raw
+from ctrip.feeds import PriceEntry
 from ctrip.networks import ChainEntry
 from ctrip.settings import Network, Secret
 from ctrip.terms import TermsEntry, TierEntry
@@ -51,6 +52,23 @@ def test_every_address_is_written_with_its_checksum() -> None:
     written = [token["address"] for chain in CHAINS.values() for token in chain["tokens"]]
     assert len(written) == 18
     assert written == [checksum(raw(Address(address))) for address in written]
+
+
+def test_every_feed_is_written_with_its_checksum_and_no_two_coins_share_one() -> None:
+    written = [
+        (name, price["feed"])
+        for name, chain in CHAINS.items()
+        for asset in (chain["coin"], *chain["tokens"])
+        for price in asset.get("prices", {}).values()
+    ]
+    read = [
+        (name, source.feed)
+        for name, network in shipped().items()
+        for prices in (network.chain.coin_prices, *(t.prices for t in network.chain.tokens))
+        for source in prices
+    ]
+    assert written == read
+    assert len(written) == len(set(written)) == 26
 
 
 def test_stable_coins_have_the_decimals_of_their_chain() -> None:
@@ -167,7 +185,10 @@ def test_the_page_explains_every_field_of_a_network(field: FieldInfo) -> None:
     assert f"| `{field.name}` | {expected(field.type)} | {default} | " in PAGE
 
 
-@pytest.mark.parametrize("field", [*fields(TierEntry), *fields(TermsEntry)], ids=lambda f: f.name)
+ASSET_FIELDS = [*fields(TierEntry), *fields(TermsEntry), *fields(PriceEntry)]
+
+
+@pytest.mark.parametrize("field", ASSET_FIELDS, ids=lambda f: f.name)
 def test_the_page_explains_what_may_be_asked_of_an_asset(field: FieldInfo) -> None:
     rows = [line for line in PAGE.split("\n") if line.startswith(f"| `{field.name}` | ")]
     assert any(expected(field.type) in row for row in rows)

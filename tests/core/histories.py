@@ -5,16 +5,26 @@
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Final
 
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from ctrip.core.changes import Accepted, Cancelled, Change, TransferLost, TransferSeen
-from ctrip.core.facts import WrongState
+from ctrip.core.acts import WrongState
+from ctrip.core.changes import (
+    Accepted,
+    Cancelled,
+    ChainStood,
+    Change,
+    Extended,
+    TransferLost,
+    TransferSeen,
+)
 from ctrip.core.machine import advance
 from ctrip.core.payment import Payment, Transfer
 from tests.support.builders import (
+    CHAIN,
     CREATED,
     DEADLINE,
     IN_TIME,
@@ -30,6 +40,7 @@ from tests.support.builders import (
 TRANSACTIONS: Final = 5  # few, so that they meet each other
 BLOCKS: Final = 12
 TIMES: Final = (CREATED, IN_TIME, DEADLINE, TOO_LATE, WINDOW_END)
+LONGER: Final = (IN_TIME, DEADLINE, TOO_LATE, WINDOW_END)  # deadlines that the shop may name
 AMOUNTS: Final = (1, 30, 60, 100, 150)  # of a transaction by its number; 100 are asked for
 
 payments = st.builds(
@@ -64,6 +75,12 @@ changes: st.SearchStrategy[Change] = st.one_of(
     st.sampled_from(TIMES).map(clock),
     st.just(Cancelled()),
     st.just(Accepted()),
+    st.sampled_from(LONGER).map(Extended),
+    st.builds(
+        lambda at, minutes: ChainStood(CHAIN, at, at + timedelta(minutes=minutes)),
+        st.sampled_from(TIMES),
+        st.integers(1, 30),
+    ),
 )
 chaos = st.lists(changes, max_size=40)
 

@@ -7,10 +7,10 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ctrip.core.acts import WrongState
 from ctrip.core.changes import Accepted, Cancelled, Change, TransferSeen
 from ctrip.core.errors import InvariantError
 from ctrip.core.events import OF_FLAG, OF_STATUS, EventType
-from ctrip.core.facts import WrongState
 from ctrip.core.machine import EDGES, advance
 from ctrip.core.payment import Flag, Payment, Status
 from tests.support.builders import (

@@ -229,7 +229,6 @@ def test_a_wheel_without_postgres_18_is_said_so() -> None:
 
 def test_the_package_around_the_programs_is_never_imported() -> None:
     code = "import sys, ctrip.dev.postgres as p; p.find_programs(); print(p.PACKAGE in sys.modules)"
-    said = subprocess.run(  # noqa: S603  our own words
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-c", code]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  ours
     assert said.stdout == "False\n"

@@ -6,6 +6,7 @@ import pytest
 
 from ctrip.dev.postgres import Cluster
 from tests.support.canaries import Evidence
+from tests.support.warm_ctrip import WarmCtrip
 from tests.support.world import World, world
 
 
@@ -19,12 +20,16 @@ def evidence() -> Iterator[Evidence]:
 
 @pytest.fixture(scope="module")
 async def running(
-    request: pytest.FixtureRequest, cluster: Cluster, template: str, evidence: Evidence
+    request: pytest.FixtureRequest,
+    cluster: Cluster,
+    template: str,
+    evidence: Evidence,
+    warm: WarmCtrip,
 ) -> AsyncIterator[World]:
     """A world for the tests of a module, its gateway started."""
     name = request.module.__name__.rpartition(".")[2]
     url = cluster.create(name, template=template)
-    async with world(url, evidence, confirmations=2) as it:
+    async with world(url, evidence, warm, confirmations=2) as it:
         await it.gateway.start()
         yield it
         assert not it.gateway.faults()
@@ -32,7 +37,7 @@ async def running(
 
 
 @pytest.fixture
-async def fresh(database: str, evidence: Evidence) -> AsyncIterator[World]:
+async def fresh(database: str, evidence: Evidence, warm: WarmCtrip) -> AsyncIterator[World]:
     """A world for one test, its gateway not yet started."""
-    async with world(database, evidence) as it:
+    async with world(database, evidence, warm) as it:
         yield it

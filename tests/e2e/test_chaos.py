@@ -15,8 +15,10 @@ from ctrip.dev import postgres
 from tests.support.canaries import WEBHOOK_SECRET, Evidence
 from tests.support.chaos import Trouble, mining
 from tests.support.ledger import on_chain
+from tests.support.memory import memory
 from tests.support.receiver import verify
 from tests.support.waiting import until
+from tests.support.warm_ctrip import WarmCtrip
 from tests.support.world import World, world
 
 SHOPPERS: Final = 10
@@ -100,12 +102,14 @@ async def check_news(trouble: Trouble, conn: "asyncpg.Connection[Any]") -> None:
         assert seen == set(range(1, len(seen) + 1)), payment_id
 
 
-async def test_a_killed_database_stops_nothing_for_good(evidence: Evidence) -> None:
-    with tempfile.TemporaryDirectory(prefix="ctrip-test-") as name:
+async def test_a_killed_database_stops_nothing_for_good(
+    evidence: Evidence, warm: WarmCtrip
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="ctrip-test-", dir=memory()) as name:
         folder = Path(name)
         cluster = postgres.start(folder)
         try:
-            async with world(cluster.create(DATABASE), evidence) as it:
+            async with world(cluster.create(DATABASE), evidence, warm) as it:
                 await it.fund(coin=10**18, token=10**12)
                 await it.gateway.start()
                 trouble = Trouble(it, seed=1)

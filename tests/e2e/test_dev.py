@@ -18,6 +18,7 @@ import pytest
 
 from tests.support.canaries import Evidence
 from tests.support.gateway import CTRIP, STOP_SECONDS_MAX
+from tests.support.memory import memory
 from tests.support.receiver import Receiver, hang, receiver, verify
 from tests.support.waiting import until
 
@@ -29,7 +30,7 @@ JOURNEY: Final = [f"payment.{s}" for s in ("created", "detected", "confirmed", "
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A folder like that of a clone: with .venv, and .ctrip once the gateway ran."""
-    path = Path(tempfile.mkdtemp(prefix="ctrip-test-")).resolve()
+    path = Path(tempfile.mkdtemp(prefix="ctrip-test-", dir=memory())).resolve()
     (path / ".venv").symlink_to(sys.prefix)
     yield path
     shutil.rmtree(path)
@@ -44,7 +45,7 @@ class Dev:
         self.home = home
         self.output = home / "output"
         with self.output.open("wb") as output:
-            self.process = subprocess.Popen(  # noqa: S603  the program is ours
+            self.process = subprocess.Popen(  # noqa: S603  our own program
                 command, cwd=home, stdout=output, stderr=output
             )
 

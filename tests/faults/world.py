@@ -27,6 +27,7 @@ from ctrip.dev import token as tokens
 from ctrip.flows.audit import Auditor
 from ctrip.flows.create import Creator, Order
 from ctrip.flows.health import Health, Part
+from ctrip.flows.price import Pricer
 from ctrip.flows.probe import Probe
 from ctrip.flows.reread import Rereader
 from ctrip.flows.rescan import Rescanner
@@ -39,7 +40,7 @@ from ctrip.store.pool import Pool, connection
 from ctrip.wallet.derive import open_wallet
 from ctrip.webhooks.guard import Guard
 from tests.support.anvil import FUNDER, GAS, Anvil
-from tests.support.builders import CHAIN, CHAIN_ID
+from tests.support.builders import CHAIN, CHAIN_ID, new
 from tests.support.clock import FakeClock
 
 BLOCK_SECONDS: Final = 12
@@ -107,7 +108,16 @@ class World:
         self._duties = self._start()
         network = Network(chain=chain, rpc_urls=())
         guard = Guard(())
-        self._creator = Creator([network], Payments(), WALLET, pool, self.clock, guard, self._news)
+        self._creator = Creator(
+            [network],
+            Payments(),
+            WALLET,
+            pool,
+            self.clock,
+            guard,
+            self._news,
+            pricer=Pricer({}, self.clock),
+        )
 
     def _start(self) -> dict[str, RunOnce]:
         """Return the passes of all that looks at the chain, as the app starts them."""
@@ -149,9 +159,9 @@ class World:
     async def order_both(self) -> tuple[Payment, Payment]:
         """Create a payment in native coin and one in tokens."""
         chain = self._chain.name
-        coin = await self._creator.create(Order(chain=chain, amount=Amount(COIN)))
+        coin = new(await self._creator.create(Order(chain=chain, amount=Amount(COIN))))
         order = Order(chain=chain, amount=Amount(TOKENS), token_id=TOKEN.id)
-        return coin, await self._creator.create(order)
+        return coin, new(await self._creator.create(order))
 
     async def pay(self, coin: Payment, token: Payment, *, forwarded: bool = False) -> None:
         """Send what was asked for, and as much to a bystander before it; it is in no block yet."""

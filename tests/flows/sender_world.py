@@ -47,6 +47,11 @@ ANSWERS: Final[Mapping[Mode, Outcome]] = {
     "busy": Refused(status=429, retry_after_seconds=RETRY_AFTER_SECONDS, milliseconds=1),
     "mute": NoAnswer(why="timeout", milliseconds=1),
 }
+TOLD: Final = """
+SELECT event_id, endpoint_id FROM deliveries_done JOIN events ON events.id = event_id
+WHERE events.type = 'webhook.endpoint_disabled'
+"""
+
 Pair = tuple[str, str]  # an event, an endpoint
 
 
@@ -235,6 +240,8 @@ class SenderWorld:
         for row in await self.rows("SELECT id, enabled FROM endpoints"):
             self.shops[row["id"]].enabled = row["enabled"]
         self.promised |= await self.pairs("deliveries")
+        # What one sender's pass made known, the other's may have delivered already.
+        self.promised |= {(row["event_id"], row["endpoint_id"]) for row in await self.rows(TOLD)}
 
     async def pairs(self, table: str) -> set[Pair]:
         rows = await self.rows(f"SELECT event_id, endpoint_id FROM {table}")

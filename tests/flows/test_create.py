@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from ctrip.core.errors import OutageError
 from ctrip.core.ids import Amount, ChainName, TokenId
-from ctrip.flows import create
 from ctrip.flows.create import (
     BadWebhookUrl,
     ChainNotWatched,
@@ -17,6 +16,7 @@ from ctrip.flows.create import (
     TokenNotFound,
     UnsupportedChain,
 )
+from ctrip.flows.enroll import BATCH_MAX
 from ctrip.settings import Payments
 from ctrip.store.pool import Pool
 from tests.flows.world import ANVIL, WALLET, World
@@ -40,7 +40,7 @@ async def test_a_payment_has_an_address_of_our_wallet(world: World) -> None:
 async def test_a_crowd_is_served_in_few_transactions(world: World) -> None:
     counting = FlakyPool(world.pool)
     world.creator = world.creator_on(counting.as_pool())
-    made = await asyncio.gather(*(world.create(1 + n) for n in range(create.BATCH_MAX * 2 + 40)))
+    made = await asyncio.gather(*(world.create(1 + n) for n in range(BATCH_MAX * 2 + 40)))
     assert len({p.address for p in made}) == len(made)
     assert counting.statements.count("COMMIT") <= 6
     rows = await world.rows("SELECT id FROM payments")
@@ -51,7 +51,7 @@ async def test_a_crowd_is_served_in_few_transactions(world: World) -> None:
 
 async def test_callers_that_went_away_hold_nobody_up(world: World) -> None:
     """More of them than one batch holds wait before the one who stays."""
-    gone = [asyncio.create_task(world.create()) for _ in range(create.BATCH_MAX + 40)]
+    gone = [asyncio.create_task(world.create()) for _ in range(BATCH_MAX + 40)]
     await asyncio.sleep(0)
     stays = asyncio.create_task(world.create(7))
     await asyncio.sleep(0)

@@ -21,6 +21,7 @@ from ctrip.flows.health import Health
 from ctrip.flows.watch import Watcher
 from ctrip.settings import Secret
 from ctrip.store import births
+from ctrip.store.payments import Birth
 from ctrip.store.pool import Pool, connection, transaction
 from tests.flows.world import ANVIL
 from tests.store.rows import WALLET, fresh
@@ -54,7 +55,8 @@ async def born(pool: Pool, count: int) -> list[Payment]:
     ]
     await has_receiver(pool)
     async with connection(pool) as conn:
-        await births.write(conn, made, wallet=WALLET, now=CREATED)
+        new = [Birth(payment) for payment in made]
+        await births.write(conn, new, wallet=WALLET, orders_are_unique=False, now=CREATED)
     return made
 
 

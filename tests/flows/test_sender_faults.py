@@ -26,6 +26,7 @@ from ctrip.store.migrate import migrate, read_files
 from ctrip.store.pool import Pool, connection
 from tests.flows.sending import LEASE, Gate, Process, a_process, all_done, check, some
 from tests.flows.world import a_world
+from tests.support.memory import memory
 from tests.support.receiver import Receiver
 from tests.support.small_disk import Disk, may_mount, mounted
 
@@ -63,7 +64,7 @@ class Restarted:
 
 @pytest.fixture
 def mortal() -> Iterator[Restarted]:
-    folder = Path(tempfile.mkdtemp(prefix="ctrip-test-")).resolve()
+    folder = Path(tempfile.mkdtemp(prefix="ctrip-test-", dir=memory())).resolve()
     cluster = Restarted(folder)
     yield cluster
     cluster.stop()

@@ -22,6 +22,7 @@ from ctrip.core.payment import Payment
 from ctrip.flows.create import Creator, Order
 from ctrip.flows.expire import Expirer
 from ctrip.flows.health import Health
+from ctrip.flows.price import Pricer
 from ctrip.flows.watch import Watcher
 from ctrip.settings import Network, Payments, Secret
 from ctrip.settings import Wallet as WalletSettings
@@ -29,7 +30,7 @@ from ctrip.store import payments
 from ctrip.store.pool import Pool, connection
 from ctrip.wallet.derive import open_wallet
 from ctrip.webhooks.guard import Guard
-from tests.support.builders import CHAIN, CHAIN_ID, TOKEN
+from tests.support.builders import CHAIN, CHAIN_ID, TOKEN, new
 from tests.support.clock import FakeClock
 from tests.support.fake_chain import FakeChain
 from tests.support.receivers_on_record import has_receiver
@@ -66,7 +67,14 @@ class World:
         network = Network(chain=self.served, rpc_urls=())
         guard = Guard(("127.0.0.0/8",))
         return Creator(
-            [network], settings or Payments(), WALLET, pool, self.clock, guard, self.news
+            [network],
+            settings or Payments(),
+            WALLET,
+            pool,
+            self.clock,
+            guard,
+            self.news,
+            pricer=Pricer({self.served.name: self.chain}, self.clock),
         )
 
     def watcher(self, pool: Pool | None = None) -> Watcher:
@@ -76,7 +84,7 @@ class World:
 
     async def create(self, amount: int = 100, **asked: Any) -> Payment:
         order = Order(chain=self.served.name, amount=Amount(amount), **asked)
-        return await self.creator.create(order)
+        return new(await self.creator.create(order))
 
     async def create_usd(self, amount: int = 100, **asked: Any) -> Payment:
         return await self.create(amount, token_id=TOKEN.id, **asked)

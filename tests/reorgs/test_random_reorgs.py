@@ -23,6 +23,7 @@ from ctrip.core.payment import Payment, Status
 from ctrip.dev import token as dev_token
 from ctrip.flows.create import Creator, Order
 from ctrip.flows.health import Health
+from ctrip.flows.price import Pricer
 from ctrip.flows.watch import Watcher
 from ctrip.settings import Network, Payments, Secret
 from ctrip.store import payments
@@ -30,6 +31,7 @@ from ctrip.store.pool import Pool, connection
 from ctrip.webhooks.guard import Guard
 from tests.faults.world import WALLET
 from tests.support.anvil import Anvil, running_anvil
+from tests.support.builders import new
 from tests.support.clock import FakeClock
 from tests.support.ledger import on_chain
 
@@ -89,6 +91,7 @@ class Life:
             clock,
             Guard(),
             news,
+            pricer=Pricer({}, clock),
         )
         self.made: list[Payment] = []
 
@@ -96,7 +99,7 @@ class Life:
         """Make a payment, and send it in some parts."""
         token_id = CHAIN.tokens[0].id if by_token else None
         order = Order(chain=CHAIN.name, amount=Amount(6), token_id=token_id)
-        payment = await self.creator.create(order)
+        payment = new(await self.creator.create(order))
         self.made.append(payment)
         for _ in range(parts):
             to, part = raw(payment.address), 6 // parts

@@ -1,13 +1,10 @@
-"""The small tables: API keys, tokens, cursors."""
-
-from uuid import UUID
+"""The small tables: tokens, cursors."""
 
 from msgspec.structs import replace
 
 from ctrip.core.chains import Token
 from ctrip.core.ids import BlockNumber
-from ctrip.store import accounts, blocks, tokens
-from ctrip.store.accounts import ApiKey
+from ctrip.store import blocks, tokens
 from ctrip.store.pool import Conn
 from tests.support.builders import (
     CHAIN,
@@ -19,25 +16,6 @@ from tests.support.builders import (
     a_head,
     a_header,
 )
-
-KEY = ApiKey(
-    id=UUID(int=1),
-    name="shop",
-    prefix="ck_1",
-    scopes=frozenset({"read", "write"}),
-    created_at=CREATED,
-)
-DIGEST = bytes(range(32))
-
-
-async def test_a_key_is_found_by_its_digest_until_it_is_revoked(conn: Conn) -> None:
-    await accounts.add(conn, KEY, DIGEST)
-    assert await accounts.find(conn, DIGEST) == KEY
-    assert await accounts.find(conn, DIGEST[::-1]) is None
-    assert await accounts.revoke(conn, KEY.id, now=DEADLINE)
-    assert not await accounts.revoke(conn, KEY.id, now=DEADLINE)
-    assert await accounts.find(conn, DIGEST) is None
-    assert await accounts.all_keys(conn) == [replace(KEY, revoked_at=DEADLINE)]
 
 
 async def test_a_token_that_leaves_the_file_is_disabled_and_keeps_its_id(conn: Conn) -> None:

@@ -18,6 +18,7 @@ from ctrip.settings import Secret
 from ctrip.store import bell as store
 from ctrip.store.bell import CHANNEL, NAME, Bell
 from ctrip.store.pool import Conn, DatabaseOutage
+from tests.support.memory import memory
 from tests.support.waiting import until
 
 PIDS = (
@@ -185,7 +186,7 @@ async def test_what_could_not_be_told_is_told_later(ours: Ears, database: str, c
 
 
 async def test_a_bell_outlives_its_postgres() -> None:
-    with TemporaryDirectory(prefix="ctrip-test-") as name:
+    with TemporaryDirectory(prefix="ctrip-test-", dir=memory()) as name:
         folder = Path(name)
         cluster = postgres.start(folder, durable=False)
         try:

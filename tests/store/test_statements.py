@@ -25,13 +25,20 @@ STATEMENTS = {
     if name.isupper() and isinstance(text, str) and " " in text
 }
 WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)")
-SAYS_NOTHING = {"migrate.WAIT", "bell.NAME"}  # Postgres prepares no SET; the other is a name
+# Prepared only as parts of others, but for a setting and a name.
+SAYS_NOTHING = {"migrate.WAIT", "bell.NAME", "outbox.DELIVERIES", "outbox.ONCE", "listing.IN_FULL"}
 
 # Each hot statement, and the index that must carry it however large the table gets.
 HOT = {
     "accounts.FIND": "api_keys_digest_key",
+    "accounts.PAGE": "api_keys_created",
+    "accounts.SINCE": "api_keys_revision",
     "blocks.KNOWN": "blocks_pkey",
     "delivery_log.STREAM": "events_position",
+    "listing.EVENTS": "events_payment_id_sequence_key",
+    "listing.OF_ALL": "payments_listed",
+    "listing.OF_ORDER": "payments_of_order",
+    "listing.OWNED": "payments_owned",
     "outbox.PLACE": "events_unplaced",
     "queue.BACKLOG": "deliveries_due",
     "queue.CLAIM": "deliveries_due",
@@ -44,14 +51,24 @@ HOT = {
     "payment_sets.OWNERS": "payments_address",
     "payment_sets.STANDING_STILL": "payments_pending",
     "payment_sets.TRACED_ABOVE": "transfers_block",
+    "listeners.LIVE": "api_keys_pkey",
+    "listeners.NEWS": "events_payment_id_sequence_key",
+    "births.FIRST_ANSWERS": "payments_pkey",
+    "births.IN_THE_WAY": "payments_idempotency_key",
+    "payment_sets.PAID_BY": "transfers_pkey",
+    "payment_sets.OF_OWNER": "payments_address",
+    "delivery_log.ANNOUNCED": "events_payment_id_sequence_key",
+    "delivery_log.OF_PAYMENT": "events_payment_id_sequence_key",
+    "blocks.NEWEST_AT": "blocks_pkey",
     "payment_sets.USED": "payments_pkey",
 }
 
 FILL = """
-INSERT INTO payments (id, chain, chain_id, asset, currency, decimals, address, wallet,
+INSERT INTO payments (id, owner, chain, chain_id, asset, currency, decimals, address, wallet,
     derivation_index, amount, confirmations_required, accepts_late, created_at, expires_at,
     watched_until, metadata, sequence)
-SELECT gen_random_uuid(), 'anvil', 31337, 'native', 'ETH', 18, '0x' || lpad(to_hex(n), 40, '0'),
+SELECT gen_random_uuid(), gen_random_uuid(), 'anvil', 31337, 'native', 'ETH', 18,
+    '0x' || lpad(to_hex(n), 40, '0'),
     'w', n, 1, 1, false, now(), now() + interval '1 hour', now() + interval '1 day', '{}', 1
 FROM generate_series(1, 5000) AS n;
 ANALYZE payments;
@@ -107,6 +124,7 @@ def test_each_table_has_one_writer() -> None:
     # puts into the queue what queue takes out.
     assert writers == {
         "api_keys": {"accounts"},
+        "key_uses": {"accounts"},
         "audits": {"audits"},
         "blocks": {"blocks"},
         "cursors": {"blocks"},
@@ -115,6 +133,7 @@ def test_each_table_has_one_writer() -> None:
         "deliveries_done": {"queue"},
         "endpoint_secrets": {"endpoint_secrets"},
         "endpoints": {"endpoints"},
+        "idempotency_keys": {"idempotency"},
         "events": {"outbox", "births"},
         "migrations": {"migrate"},
         "payments": {"payments", "births"},

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ctrip.chain.wire import Endpoint, NodeRefused
 from ctrip.core.ids import Amount, RawAddress, TxHash, raw
-from ctrip.dev import token
+from ctrip.dev import feed, token
 from ctrip.dev.anvil import FUNDER as EIP55_FUNDER
 from ctrip.dev.anvil import dev_chain
 from ctrip.settings import Secret
@@ -63,6 +63,28 @@ class Anvil:
     async def ensure_token(self) -> RawAddress:
         """Return the token that dev chains have, deployed and mined if it is not there."""
         return raw(await token.ensure(self._node))
+
+    async def ensure_feed(self) -> RawAddress:
+        """Return the price feed that dev chains have, with a round of now."""
+        await feed.ensure(self._node)
+        return raw(feed.ADDRESS)
+
+    async def deploy_feed(self, *, decimals: int = feed.DECIMALS) -> RawAddress:
+        """Deploy another price feed, which has no round yet, mined at once."""
+        return await feed.deploy(self._node, FUNDER, decimals=decimals)
+
+    async def put_round(
+        self, contract: RawAddress, *, round_id: int, value: int, updated_at: int, answered_in: int
+    ) -> None:
+        """Let a feed show this round, mined at once."""
+        await feed.put(
+            self._node,
+            contract,
+            round_id=round_id,
+            value=value,
+            updated_at=updated_at,
+            answered_in=answered_in,
+        )
 
     async def mint(self, contract: RawAddress, to: RawAddress, amount: int) -> TxHash:
         """Give tokens out of nothing, which is a transfer from address zero."""

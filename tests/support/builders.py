@@ -29,6 +29,7 @@ from ctrip.core.ids import (
     BlockHash,
     BlockNumber,
     ChainName,
+    KeyId,
     PaymentId,
     RawAddress,
     TxHash,
@@ -37,6 +38,7 @@ from ctrip.core.ids import (
 from ctrip.core.machine import advance
 from ctrip.core.payment import Payment, Source, Transfer, TransferKey
 from ctrip.core.scan import Cursor
+from ctrip.flows.enroll import Made, Replay
 
 CHAIN: Final = ChainName("anvil")
 CHAIN_ID: Final = 31337
@@ -44,6 +46,7 @@ CHAIN_ID: Final = 31337
 ADDRESS: Final = Address("0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
 OTHER_ADDRESS: Final = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
 CONTRACT: Final = Address("0x5FbDB2315678afecb367f032d93F642f64180aa3")
+OWNER: Final = KeyId(UUID("0197a000-0000-7000-8000-00000000000a"))
 PAYER: Final = RawAddress("0x" + "fa" * 20)
 OTHER_ASSET: Final = Asset("0x" + "0e" * 20)
 
@@ -60,6 +63,7 @@ def a_payment(**changes: Any) -> Payment:
     """Return a payment of 100 wei that was announced (sequence 1) and not yet paid."""
     payment = Payment(
         id=PaymentId(UUID("0197a000-0000-7000-8000-000000000001")),
+        owner=OWNER,
         chain=CHAIN,
         chain_id=CHAIN_ID,
         token_id=None,
@@ -80,6 +84,12 @@ def a_payment(**changes: Any) -> Payment:
         sequence=1,
     )
     return replace(payment, **changes)
+
+
+def new(made: Made | Replay) -> Payment:
+    """Return a payment that was not there before."""
+    assert isinstance(made, Made)
+    return made.payment
 
 
 def a_token_payment(**changes: Any) -> Payment:

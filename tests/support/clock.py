@@ -1,4 +1,4 @@
-"""A clock that stands still until it is moved."""
+"""Clocks that stand still until they are moved."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -20,3 +20,13 @@ class FakeClock:
 
     def set(self, now: datetime) -> None:
         self._now = now
+
+
+class Ticks:
+    """A clock of a process: it tells no time of day, and goes on while the process stands."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now

@@ -1,15 +1,18 @@
 """What a FakeChain is made of: transactions, mined blocks, and what a node shows of them."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from hashlib import sha256
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ctrip.core.blocks import Block, Header, NativeCall, NativeMove, TokenLog
-from ctrip.core.ids import Amount, RawAddress, TxHash
+from ctrip.core.blocks import Block, Header, Holding, NativeCall, NativeMove, TokenLog
+from ctrip.core.ids import NATIVE, Amount, Asset, RawAddress, TxHash
+from ctrip.core.transaction import Moved, Transaction
 
+CONTRACT: Final = RawAddress("0x" + "c0" * 20)
 PAYER: Final = RawAddress("0x" + "fa" * 20)
 
 
@@ -69,6 +72,71 @@ def without_others(block: Block, ours: Collection[RawAddress]) -> Block:
         calls=tuple(call for call in block.calls if call.recipient in ours),
         logs=tuple(log for log in block.logs if log.recipient in ours),
     )
+
+
+def held(blocks: Sequence[Mined]) -> Counter[Holding]:
+    """Add up what came to each address; nothing ever leaves."""
+    sums: Counter[Holding] = Counter()
+    for tx in (tx for mined in blocks for tx in mined.txs if not tx.fails):
+        for move in (*calls_of(tx), *moves_of(tx)):
+            sums[Holding(move.asset, move.recipient)] += move.amount
+        for inner in tx.inner:
+            sums[Holding(NATIVE, inner.recipient)] += inner.amount
+    return sums
+
+
+def told(tx: Tx, block: Header | None) -> Transaction:
+    """Return what a node tells of a transaction by its hash; of calls within it, nothing."""
+    offered, tokens = tuple(calls_of(tx)), tuple(moves_of(tx))
+    succeeded = block is not None and not tx.fails
+    return Transaction(
+        tx_hash=tx.hash,
+        sender=offered[0].sender if offered else PAYER,
+        recipient=(offered or tokens)[0].recipient if offered or tokens else None,
+        calls=bool(tokens or tx.inner),
+        offered=offered,
+        nonce=0,
+        sender_nonce=0 if block is None else None,
+        block=block,
+        succeeded=succeeded,
+        moved=(*offered, *tokens) if succeeded else (),
+    )
+
+
+def forwarded(tx_hash: TxHash, payouts: Sequence[tuple[RawAddress, int]]) -> Tx:
+    """Return a transaction whose contract sends native coin on."""
+    rank, inner = Counter[RawAddress](), []
+    for to, amount in payouts:
+        rank[to] += 1
+        inner.append(
+            NativeMove(
+                tx_hash=tx_hash,
+                ordinal=rank[to],
+                sender=CONTRACT,
+                recipient=to,
+                amount=Amount(amount),
+            )
+        )
+    return Tx(tx_hash, inner=tuple(inner))
+
+
+def calls_of(tx: Tx) -> Iterator[Moved]:
+    """Yield the coin that a transaction itself carries."""
+    if tx.call:
+        call = tx.call
+        yield Moved(asset=NATIVE, sender=call.sender, recipient=call.recipient, amount=call.amount)
+
+
+def moves_of(tx: Tx) -> Iterator[Moved]:
+    """Yield the tokens that a transaction moves."""
+    for move in tx.moves:
+        if move.amount:
+            yield Moved(
+                asset=Asset(move.contract),
+                sender=move.sender,
+                recipient=move.recipient,
+                amount=Amount(move.amount),
+            )
 
 
 def digest(*parts: object) -> str:

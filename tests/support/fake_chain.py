@@ -17,6 +17,8 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from msgspec.structs import replace
+
 from ctrip.chain.client import ChainOutage, EndpointState, InconsistentChain, Ours
 from ctrip.core.blocks import (
     Block,
@@ -29,12 +31,14 @@ from ctrip.core.blocks import (
     Receipt,
     Span,
 )
-from ctrip.core.ids import NATIVE, Amount, Asset, BlockHash, BlockNumber, RawAddress, TxHash
+from ctrip.core.ids import Amount, BlockHash, BlockNumber, RawAddress, TxHash
 from ctrip.core.matching import recipients
 from ctrip.core.payment import Source, Transfer
+from ctrip.core.price import NoRound, Round
+from ctrip.core.transaction import Transaction
+from tests.support import fake_blocks
 from tests.support.fake_blocks import PAYER, Mined, Move, Tx, digest, seen, without_others
 
-CONTRACT: Final = RawAddress("0x" + "c0" * 20)
 GENESIS: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -49,6 +53,8 @@ class FakeChain:
         self.traces = True  # an endpoint can show what contracts moved
         self.disagrees: str = ""  # what a second endpoint says instead, if it does
         self.hidden: set[TxHash] = set()  # whose logs the first endpoint does not show
+        self.feeds: dict[RawAddress, Round | NoRound] = {}  # what aggregators say
+        self.second_feeds: dict[RawAddress, Round | NoRound] = {}  # to a second endpoint
         self.asked: Counter[str] = Counter()  # how often each method was called
         self._chain_id = chain_id
         self._block_time = timedelta(seconds=block_seconds)
@@ -81,19 +87,7 @@ class FakeChain:
 
     def forward(self, *payouts: tuple[RawAddress, int], fails: bool = False) -> TxHash:
         """Let a contract send native coin, which no list of transactions shows."""
-        tx_hash, rank, inner = self._next_hash(), Counter[RawAddress](), []
-        for to, amount in payouts:
-            rank[to] += 1
-            inner.append(
-                NativeMove(
-                    tx_hash=tx_hash,
-                    ordinal=rank[to],
-                    sender=CONTRACT,
-                    recipient=to,
-                    amount=Amount(amount),
-                )
-            )
-        return self._submit(Tx(tx_hash, inner=tuple(inner), fails=fails))
+        return self._submit(replace(fake_blocks.forwarded(self._next_hash(), payouts), fails=fails))
 
     def resend(self, tx_hash: TxHash) -> TxHash:
         """Put a transaction that a reorg dropped back into the pool."""
@@ -213,21 +207,22 @@ class FakeChain:
             for tx, block in (mined[tx_hash] for tx_hash in tx_hashes)
         ]
 
+    async def transaction(self, tx_hash: TxHash) -> Transaction | None:
+        """Return what is known of a transaction; what a reorg dropped is not."""
+        self._asked("transaction")
+        mined = [(tx, block.header) for block in self._blocks for tx in block.txs]
+        known = [*mined, *((tx, None) for tx in self._pool)]
+        return next(
+            (fake_blocks.told(tx, block) for tx, block in known if tx.hash == tx_hash), None
+        )
+
     async def holdings(self, at: Header, asked: Sequence[Holding]) -> list[Amount]:
         """Add up what came to each address until then; nothing ever leaves."""
         self._asked("holdings")
         if at.number > self.tip.number or self._blocks[at.number].header.hash != at.hash:
             raise ChainOutage("fake: the block is unknown")
-        held: Counter[Holding] = Counter()
-        for mined in self._blocks[: at.number + 1]:
-            for tx in (tx for tx in mined.txs if not tx.fails):
-                if tx.call:
-                    held[Holding(NATIVE, tx.call.recipient)] += tx.call.amount
-                for inner in tx.inner:
-                    held[Holding(NATIVE, inner.recipient)] += inner.amount
-                for move in tx.moves:
-                    held[Holding(Asset(move.contract), move.recipient)] += move.amount
-        return [Amount(held[one]) for one in asked]
+        sums = fake_blocks.held(self._blocks[: at.number + 1])
+        return [Amount(sums[one]) for one in asked]
 
     async def moves(self, at: Header) -> list[NativeMove] | None:
         """Return what contracts forwarded in a block."""
@@ -253,6 +248,16 @@ class FakeChain:
             second="fake, endpoint 2 of 2",
             why=self.disagrees or ("" if there and known else "it shows another block"),
         )
+
+    async def round(self, feed: RawAddress, *, again: bool = False) -> Round | NoRound:
+        """Return what a feed was made to say, read beside the tip."""
+        self._asked("round")
+        if again and not self.second_feeds:
+            raise ChainOutage("fake: there is no second endpoint")
+        read = (self.second_feeds if again else self.feeds).get(
+            feed, NoRound("does not answer as a feed does")
+        )
+        return read if isinstance(read, NoRound) else replace(read, block_time=self.tip.time)
 
     def endpoints(self) -> Sequence[EndpointState]:
         """Return the one there is."""

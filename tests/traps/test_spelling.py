@@ -10,6 +10,7 @@ from eth_utils.address import to_checksum_address
 from ctrip.core.ids import RawAddress
 from ctrip.networks import read_chains
 from ctrip.web.wire import parse_create
+from tests.support.builders import OWNER
 from tests.traps.retelling import in_upper_case, retelling
 from tests.traps.world import WHOLE_WAY, World, client_of
 
@@ -108,7 +109,7 @@ async def test_a_token_is_known_however_a_request_spells_its_id(
 ) -> None:
     token_id = world.served.tokens[0].id
     body = {"chain": "anvil", "amount": 100, "token_id": spell(str(token_id))}
-    order = parse_create(msgspec.json.encode(body))
+    order = parse_create(msgspec.json.encode(body), owner=OWNER, key=None)
     assert order.token_id == UUID(str(token_id))
     payment = await world.create(world.usd)
     assert payment.token_id == order.token_id

@@ -30,6 +30,7 @@ from ctrip.flows.audit import Auditor
 from ctrip.flows.create import Creator, Order
 from ctrip.flows.expire import Expirer
 from ctrip.flows.health import Health
+from ctrip.flows.price import Pricer
 from ctrip.flows.watch import Watcher
 from ctrip.settings import Network, Payments, Secret
 from ctrip.store import payments
@@ -38,6 +39,7 @@ from ctrip.wallet.derive import checksum
 from ctrip.webhooks.guard import Guard
 from tests.flows.world import WALLET
 from tests.support.anvil import FUNDER, Anvil
+from tests.support.builders import new
 from tests.support.clock import FakeClock
 from tests.support.token_contracts import GAS, Contract, deploy
 
@@ -120,9 +122,16 @@ class World:
         order = Order(chain=self.name, amount=Amount(amount), token_id=token_id, **asked)
         network = Network(chain=self.served, rpc_urls=())
         creator = Creator(
-            [network], Payments(), WALLET, self.pool, self.clock, Guard(("127.0.0.0/8",)), self.news
+            [network],
+            Payments(),
+            WALLET,
+            self.pool,
+            self.clock,
+            Guard(("127.0.0.0/8",)),
+            self.news,
+            pricer=Pricer({}, self.clock),
         )
-        return await creator.create(order)
+        return new(await creator.create(order))
 
     async def send_as(
         self, owner: RawAddress, to: RawAddress, *, data: str = "0x", value: int = 0

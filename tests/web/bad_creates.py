@@ -36,6 +36,9 @@ def bad(name: str, field: str, *words: str, **asked: Any) -> Bad:
     return Bad(name=name, body=sent, field=field, words=(field, *words))
 
 
+USD = {"currency": "USD", "amount": "19.99"}
+
+
 def written(name: str, amount: str, *words: str, code: str = "invalid_request") -> Bad:
     """Return a create whose amount is spelt like this in the JSON itself."""
     body = f'{{"chain":"{CHAIN}","amount":{amount}}}'.encode()
@@ -61,6 +64,14 @@ def no_token(token_id: str) -> str:
 
 AMOUNTS: Final = (
     bad("amount_missing", "amount", "required", amount=...),
+    bad("price_beside_an_amount", "amount", "beside a price", price=USD),
+    bad("price_of_zero", "price", "above 0", amount=..., price=USD | {"amount": "0"}),
+    bad("price_as_number", "price", "such as", amount=..., price=USD | {"amount": 19.99}),
+    bad("price_exponent", "price", "such as", amount=..., price=USD | {"amount": "1e3"}),
+    bad("price_without_currency", "price", "such as", amount=..., price={"amount": "1"}),
+    bad("price_with_a_rate", "price", "such as", amount=..., price=USD | {"rate": "1"}),
+    bad("price_in_small_letters", "price", "such as", amount=..., price=USD | {"currency": "usd"}),
+    bad("price_as_text", "price", "such as", amount=..., price="19.99 USD"),
     bad("amount_zero", "amount", "between 1 and", amount=0),
     bad("amount_negative", "amount", "between 1 and", amount=-1),
     written("amount_2_256", str(2**256), "2^256-1"),
@@ -218,6 +229,10 @@ BODIES: Final = (
     said("surrogate_in_amount", rb'{"chain":"anvil","amount":"\ud800"}', "invalid_json"),
     said("surrogate_unknown", rb'{"chain":1,"amount":1,"foo":"\ud800"}', "invalid_json", "JSON"),
     said("deep", b"[" * 30_000 + b"]" * 30_000, "invalid_json", "nested"),
+    said("deep_by_one", b'{"foo":' + b"[" * 32 + b"]" * 32 + b"}", "invalid_json", "nested"),
+    said(
+        "deep_enough", b'{"foo":' + b'[[],"]",[' * 15 + b"]]" * 15 + b"}", "invalid_request", "foo"
+    ),
     said("deep_amount", b'{"chain":"anvil","amount":' + b"[" * 60_000, "invalid_json", "JSON"),
     said("deep_unknown", b'{"chain":"anvil","foo":' + b'{"a":' * 12_000, "invalid_json", "JSON"),
     said(

@@ -25,6 +25,14 @@ class Operator:
             data = body if isinstance(body, bytes) else json.encode(body)
         return await self.shop.call(method, ENDPOINTS + path, headers=headers, data=data)
 
+    def keyed(self, key: str) -> dict[str, str]:
+        """Return the headers of a request that may be repeated."""
+        return {
+            **self._headers,
+            "content-type": "application/json",
+            "idempotency-key": key,
+        }
+
     async def get(self, path: str) -> Answer:
         """Read any path of the API."""
         return await self.shop.call("GET", path, headers=self._headers)

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from io import BytesIO
 from typing import Any, Final
@@ -13,20 +13,28 @@ from msgspec import Struct, json
 from ctrip.core.chains import Chain, Token
 from ctrip.core.finality import Depth
 from ctrip.core.ids import Address, BlockNumber, ChainName
+from ctrip.flows.act import Acts
+from ctrip.flows.audience import Audience
 from ctrip.flows.create import Creator
 from ctrip.flows.endpoints import Endpoints
+from ctrip.flows.explain import Explainer
 from ctrip.flows.health import Health
+from ctrip.flows.keybook import Keybook
+from ctrip.flows.keys import make_key
+from ctrip.flows.price import Pricer
+from ctrip.flows.repeat import Repeats
+from ctrip.flows.stage import Stage
 from ctrip.flows.tidings import Tidings
 from ctrip.server import http_server
-from ctrip.settings import Network, Payments, Secret, Wallet, Webhooks
+from ctrip.settings import Network, Payments, Secret, Server, Wallet, Webhooks
 from ctrip.store import accounts, blocks
 from ctrip.store.pool import Pool, connection
 from ctrip.wallet.derive import open_wallet
-from ctrip.web.auth import make_key
 from ctrip.web.site import Parts, build
 from ctrip.webhooks.guard import Guard
 from tests.support.builders import CHAIN, CHAIN_ID, CREATED, TOKEN, a_head
 from tests.support.clock import FakeClock
+from tests.support.fake_chain import FakeChain
 from tests.support.receivers_on_record import has_receiver
 
 # A published vector of BIP-39.
@@ -66,6 +74,7 @@ CHAINS: Final = (
         tokens=(ELSEWHERE,),
     ),
 )
+UNLIMITED: Final = Server(rate_per_key=0, rate_per_address=0)
 SEALING: Final = Webhooks(secrets_key=Secret("5ea1" * 16))
 
 
@@ -94,10 +103,12 @@ class Shop:
         self.key = ""
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
 
-    async def issue(self, *scopes: str, revoked: bool = False) -> str:
+    async def issue(
+        self, *scopes: str, revoked: bool = False, allowed_cidrs: Sequence[str] = ()
+    ) -> str:
         """Make an API key."""
         now = self.clock.now()
-        text, record, digest = make_key("test", frozenset(scopes), now)
+        text, record, digest = make_key("test", scopes, now, allowed_cidrs=allowed_cidrs)
         async with connection(self.pool) as conn:
             await accounts.add(conn, record, digest)
             if revoked:
@@ -155,9 +166,10 @@ class Shop:
 async def open_shop(
     pool: Pool,
     *,
-    auth_is_off: bool = False,
+    server: Server = UNLIMITED,
     watched: Iterable[ChainName] = (CHAIN, OTHER),
     webhooks: Webhooks = SEALING,
+    keybook: Keybook | None = None,
 ) -> AsyncIterator[Shop]:
     """Serve the site until the end of the block."""
     clock = FakeClock(CREATED)
@@ -174,30 +186,37 @@ async def open_shop(
         clock,
         Guard(),
         news := asyncio.Event(),
+        pricer=Pricer({}, clock),
     )
     parts = Parts(
         pool=pool,
         clock=clock,
         creator=creator,
+        acts=Acts(pool, clock, news),
         endpoints=Endpoints(pool, Guard(), webhooks, clock, news),
         tidings=Tidings(pool),
+        audience=Audience(pool, clock),
         health=health,
+        explainer=Explainer(CHAINS, {c.name: FakeChain() for c in CHAINS}, pool, clock, health),
+        repeats=Repeats(pool, clock, webhooks),
+        stage=Stage(pool, None, asyncio.create_task),
+        keybook=Keybook(pool) if keybook is None else keybook,
         chains=CHAINS,
         tokens=(TOKEN, DISABLED, ELSEWHERE),
-        auth_is_off=auth_is_off,
+        server=server,
     )
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         # asyncio, unlike uvloop, does not do it for sockets that name no protocol.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         port = listener.getsockname()[1]
-        server = http_server(build(parts))
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        site = http_server(build(parts))
+        serving = asyncio.create_task(site.serve(sockets=[listener]))
         shop = Shop(f"http://127.0.0.1:{port}", port, parts, clock)
         try:
-            if not auth_is_off:
+            if server.auth == "keys":
                 shop.key = await shop.issue("read", "write")
             yield shop
         finally:
             await shop.close()
-            server.should_exit = True
+            site.should_exit = True
             await serving

@@ -12,6 +12,7 @@ from msgspec import Struct
 import ctrip
 from ctrip.core.errors import RequestError
 from ctrip.core.view import PaymentView
+from ctrip.web.acts import ExtendPayment
 from ctrip.web.endpoint_wire import (
     ChangeEndpoint,
     CreateEndpoint,
@@ -23,9 +24,10 @@ from ctrip.web.endpoint_wire import (
     ReplayView,
     RotateSecret,
 )
-from ctrip.web.events import AttemptView, EventPageView, KnownEventView, ListEvents, TrailView
+from ctrip.web.events import AttemptView, KnownEventView, ListEvents, StretchView, TrailView
+from ctrip.web.payment_lists import ListPaymentEvents, ListPayments
 from ctrip.web.problems import CODE_OF_STATUS
-from ctrip.web.site import routes
+from ctrip.web.site import operations
 from ctrip.web.wire import CreatePayment
 from tests.web.shop import Shop
 
@@ -34,7 +36,7 @@ ROW = re.compile(r"^\| `([a-z_]+)` \| (\d{3}) \|", re.MULTILINE)
 ROUTE = re.compile(r"^\| `([A-Z]+) (/\S*)` \|", re.MULTILINE)
 PARAMETER = re.compile(r"\{\w+\}")
 # Not made by an error of ours: a dependency is down, and a fault nobody foresaw.
-ANSWERS = {"unavailable": 503, "internal_error": 500}
+ANSWERS = {"unavailable": 503, "price_unavailable": 503, "internal_error": 500}
 
 
 def leaves(kind: type[RequestError]) -> Iterator[type[RequestError]]:
@@ -61,9 +63,8 @@ def test_every_code_is_told_with_its_status_and_no_other() -> None:
 
 def test_every_route_is_told_and_no_other(shop: Shop) -> None:
     there = {
-        (method, PARAMETER.sub("{id}", route.path))
-        for route in routes(shop.parts)
-        for method in (route.methods or set()) - {"HEAD"}
+        (operation.method, PARAMETER.sub("{id}", operation.path))
+        for operation in operations(shop.parts)
     }
     assert set(ROUTE.findall(PAGE)) == there
 
@@ -79,9 +80,11 @@ def test_every_field_is_told() -> None:
 @pytest.mark.parametrize(
     ("heading", "kinds"),
     [
+        ("## List payments", [ListPayments, ListPaymentEvents]),
+        ("## Decide by hand", [ExtendPayment]),
         ("## Webhook endpoints", [CreateEndpoint, ChangeEndpoint, EndpointView, RotateSecret]),
         ("### Send again", [Redeliver, Recover, ReplayView, DeliveryView, ListDeliveries]),
-        ("## Events", [ListEvents, EventPageView, KnownEventView, TrailView, AttemptView]),
+        ("## Events", [ListEvents, StretchView, KnownEventView, TrailView, AttemptView]),
     ],
 )
 def test_every_field_of_webhooks_is_told(heading: str, kinds: list[type[Struct]]) -> None:

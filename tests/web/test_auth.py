@@ -1,16 +1,24 @@
 """Who may do what."""
 
 import pytest
-from msgspec import json
+from starlette.requests import Request
 
-from ctrip.store.pool import Pool
-from ctrip.web.auth import KEY_LENGTH, PREFIX, BadScope, make_key
-from tests.support.builders import CREATED
+from ctrip.core.keys import LENGTH, PREFIX, PREFIX_SHOWN
+from ctrip.flows.keybook import Keybook
+from ctrip.settings import Server
+from ctrip.store.pool import Pool, connection
+from ctrip.web.auth import Door
+from ctrip.web.forwarded import Proxies
+from ctrip.web.limits import RateLimits
+from ctrip.web.problems import Forbidden
+from tests.support.clock import Ticks
+from tests.support.flaky import FlakyPool
 from tests.web.bad_creates import GOOD
-from tests.web.shop import CREATE, Shop, open_shop
+from tests.web.shop import CREATE, UNLIMITED, Shop, open_shop
 
 CHAINS = "/api/v1/chains"
-NOT_OURS = PREFIX + "A" * (KEY_LENGTH - len(PREFIX))
+NOT_OURS = PREFIX + "A" * (LENGTH - len(PREFIX))
+REVOKE_ALL = "UPDATE api_keys SET revoked_at = created_at"
 
 
 @pytest.mark.parametrize(
@@ -76,17 +84,109 @@ async def test_a_revoked_key_is_no_key(shop: Shop) -> None:
     assert (await shop.call("GET", CHAINS, headers=headers)).status == 401
 
 
-async def test_a_key_that_was_just_used_ends_within_a_second_of_its_revocation(pool: Pool) -> None:
-    async with open_shop(pool) as shop:
+async def test_a_key_is_believed_without_a_statement_and_not_for_longer_than_a_second(
+    pool: Pool,
+) -> None:
+    counting, ticks = FlakyPool(pool), Ticks()
+    counted = counting.as_pool()
+    async with open_shop(counted, keybook=Keybook(counted, ticks=ticks)) as shop:
         assert (await shop.get(CHAINS)).status == 200
         async with pool.acquire() as conn:
-            await conn.execute("UPDATE api_keys SET revoked_at = created_at")
-        shop.clock.move(seconds=1)
+            await conn.execute(REVOKE_ALL)
+        counting.statements.clear()
+        for _ in range(9):
+            assert (await shop.get(CHAINS)).status == 200
+        assert not counting.statements
+        assert (await shop.post(GOOD)).status == 201
+        assert not any("api_key" in text for text in counting.statements)
+        ticks.now += 1.0
         assert (await shop.get(CHAINS)).status == 401
 
 
+async def test_while_postgres_is_away_nobody_is_refused_for_good(pool: Pool) -> None:
+    counting, ticks = FlakyPool(pool, dies_at=1), Ticks()
+    book = Keybook(counting.as_pool(), ticks=ticks)
+    async with open_shop(pool, keybook=book) as shop:
+        answer = await shop.get(CHAINS)
+        assert (answer.status, answer.json["code"]) == (503, "unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+        assert (await shop.get(CHAINS)).status == 200
+
+
+async def test_a_key_ends_at_the_moment_it_expires(pool: Pool) -> None:
+    async with open_shop(pool) as shop:
+        async with connection(pool) as conn:
+            await conn.execute("UPDATE api_keys SET expires_at = created_at + interval '1 minute'")
+        shop.clock.move(seconds=59)
+        assert (await shop.get(CHAINS)).status == 200
+        shop.clock.move(seconds=1)
+        answer = await shop.get(CHAINS)
+        assert (answer.status, answer.json["code"]) == (401, "unauthorized")
+        assert "expired" in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("cidrs", "status"),
+    [
+        (["127.0.0.0/8"], 200),
+        (["192.0.2.0/24", "127.0.0.1/32"], 200),
+        (["::ffff:127.0.0.0/104"], 200),
+        (["192.0.2.0/24"], 403),
+        (["::1/128"], 403),
+    ],
+)
+async def test_a_key_may_be_used_from_its_networks_only(
+    shop: Shop, cidrs: list[str], status: int
+) -> None:
+    headers = {"x-api-key": await shop.issue("read", allowed_cidrs=cidrs)}
+    answer = await shop.call("GET", CHAINS, headers=headers)
+    assert answer.status == status
+    if status == 403:
+        assert answer.json["code"] == "forbidden"
+        assert "address" in answer.json["detail"]
+        assert not any(cidr.encode() in answer.body for cidr in cidrs)
+
+
+NO_LIMITS = RateLimits(UNLIMITED, Proxies())
+
+
+async def test_only_a_proxy_of_ours_says_where_a_caller_is(shop: Shop) -> None:
+    text = await shop.issue("read", allowed_cidrs=["2001:db8::/32"])
+    book = shop.parts.keybook
+    trusting = Door(book, shop.clock, Proxies(("10.0.0.0/8",)), NO_LIMITS, is_open=False)
+    strict = Door(book, shop.clock, Proxies(), NO_LIMITS, is_open=False)
+    forwarded = a_request(text, "10.0.0.1", forwarded_for="203.0.113.9, 2001:db8::7")
+    assert (await trusting.let_in(forwarded, "read")).scopes == {"read"}
+    refused = [
+        (strict, forwarded),
+        (trusting, a_request(text, "203.0.113.1", forwarded_for="2001:db8::7")),
+        (trusting, a_request(text, "10.0.0.1", forwarded_for="2001:db8::7, 203.0.113.9")),
+        (trusting, a_request(text, None)),
+    ]
+    for door, request in refused:
+        with pytest.raises(Forbidden, match="address"):
+            await door.let_in(request, "read")
+
+
+async def test_who_is_let_in_has_used_the_key_and_nobody_else(shop: Shop) -> None:
+    await shop.parts.keybook.uses.run_once()
+    used = await shop.issue("read")
+    unused = [
+        (await shop.issue("read", allowed_cidrs=["192.0.2.0/24"]), CHAINS),
+        (await shop.issue("write"), CHAINS),
+    ]
+    for key, path in [*unused, (used, CHAINS)]:
+        await shop.call("GET", path, headers={"x-api-key": key})
+    await shop.parts.keybook.uses.run_once()
+    async with connection(shop.pool) as conn:
+        rows = await conn.fetch("SELECT prefix FROM api_keys JOIN key_uses ON key_id = id")
+    prefixes = {row["prefix"] for row in rows}
+    assert used[:PREFIX_SHOWN] in prefixes
+    assert not any(key[:PREFIX_SHOWN] in prefixes for key, _ in unused)
+
+
 async def test_where_the_ingress_checks_no_key_is_asked_for(pool: Pool) -> None:
-    async with open_shop(pool, auth_is_off=True) as shop:
+    async with open_shop(pool, server=Server(auth="off")) as shop:
         headers = {"content-type": "application/json"}
         created = await shop.call("POST", CREATE, headers=headers, data=GOOD)
         assert created.status == 201
@@ -100,17 +200,10 @@ async def test_the_key_itself_is_nowhere_in_the_database(shop: Shop) -> None:
     assert not any(shop.key in row["text"] for row in rows)
 
 
-@pytest.mark.parametrize("scopes", [frozenset[str](), frozenset({"root"}), frozenset({"read", ""})])
-def test_a_key_without_a_known_scope_is_not_made(scopes: frozenset[str]) -> None:
-    with pytest.raises(BadScope, match="read, write, admin"):
-        make_key("x", scopes, CREATED)
-
-
-def test_keys_differ_and_their_record_tells_none_of_the_secret() -> None:
-    first, record, digest = make_key("x", frozenset({"read"}), CREATED)
-    second, _, other = make_key("x", frozenset({"read"}), CREATED)
-    assert len(first) == len(second) == KEY_LENGTH
-    assert first != second
-    assert digest != other
-    assert first not in json.encode(record).decode()
-    assert first.startswith(record.prefix)
+def a_request(key: str, address: str | None, *, forwarded_for: str = "") -> Request:
+    """Return a request that bears a key, as the server hands it to the site."""
+    headers = [(b"x-api-key", key.encode())]
+    if forwarded_for:
+        headers.append((b"x-forwarded-for", forwarded_for.encode()))
+    client = None if address is None else (address, 4711)
+    return Request({"type": "http", "headers": headers, "client": client})

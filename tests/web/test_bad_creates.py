@@ -80,10 +80,19 @@ async def test_a_key_is_asked_for_before_a_body_is_read(shop: Shop) -> None:
         assert (answer.status, answer.json["code"]) == (401, "unauthorized")
 
 
-async def test_a_field_that_is_named_twice_counts_as_it_was_named_last(shop: Shop) -> None:
-    answer = await shop.post(b'{"chain":"other","amount":0,"chain":"anvil","amount":7}')
-    assert answer.status == 201
-    assert (answer.json["chain"], answer.json["amount"]) == ("anvil", 7)
+@pytest.mark.usefixtures("unmoved")
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        (b'{"chain":"anvil","amount":1,"amount":1}', "amount"),
+        (b'{"chain":"anvil","amount":1,"amo\\u0075nt":1}', "amount"),
+        (b'{"chain":"anvil","amount":1,"metadata":{"a":"b","a":"b"}}', "a"),
+    ],
+)
+async def test_a_name_that_is_there_twice_is_refused(shop: Shop, body: bytes, name: str) -> None:
+    answer = await shop.post(body)
+    assert (answer.status, answer.json["code"]) == (400, "invalid_request")
+    assert answer.json["errors"] == [{"field": name, "detail": "is there twice"}]
 
 
 @pytest.mark.usefixtures("unmoved")

@@ -8,7 +8,7 @@ import pytest
 
 from ctrip.core.payment import Status
 from ctrip.store.pool import Pool, connection
-from tests.support.builders import CHAIN, CHAIN_ID, CREATED, TOKEN
+from tests.support.builders import CHAIN, CHAIN_ID, TOKEN
 from tests.web.shop import OTHER, Shop, open_shop
 
 UNKNOWN = "/api/v1/payments/00000000-0000-4000-8000-000000000000"
@@ -35,6 +35,7 @@ async def test_the_answer_to_a_plain_create_has_every_field(pool: Pool) -> None:
         "address": "0x58A57ed9d8d624cBD12e2C467D34787555bB1b25",  # m/44'/60'/0'/0/0
         "amount": 1_500_000_000_000_000_000,
         "amount_decimal": "1.5",
+        "price": None,
         "amount_received": 0,
         "confirmations": 0,
         "confirmations_required": 3,
@@ -80,7 +81,7 @@ async def test_what_was_asked_for_is_in_the_answer(shop: Shop) -> None:
 async def test_null_is_as_good_as_nothing(shop: Shop, field: str) -> None:
     payment = await shop.create(**{field: None})
     assert payment.get(field) is None
-    assert time(payment["expires_at"]) == CREATED + timedelta(minutes=30)
+    assert time(payment["expires_at"]) == time(payment["created_at"]) + timedelta(minutes=30)
 
 
 async def test_the_limits_themselves_are_allowed(shop: Shop) -> None:
@@ -137,7 +138,6 @@ async def test_a_create_is_announced_once(shop: Shop) -> None:
     [
         UNKNOWN,
         "/api/v1/payments/1",
-        "/api/v1/payments/%00",
         "/api/v1/payments/%F0%9F%98%80",
         "/api/v1/payments/..%2F..%2Fhealth",
         "/api/v1/payments/' OR 1=1 --",
@@ -160,7 +160,6 @@ async def test_what_is_not_there_is_not_found(shop: Shop, path: str) -> None:
     ("method", "path"),
     [
         ("PUT", "/api/v1/payments"),
-        ("GET", "/api/v1/payments"),
         ("DELETE", UNKNOWN),
         ("POST", UNKNOWN),
         ("POST", "/api/v1/chains"),

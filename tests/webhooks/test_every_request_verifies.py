@@ -91,7 +91,7 @@ async def a_gateway(pool: Pool) -> AsyncIterator[Gateway]:
     client = WebhookClient(LOOPBACK, timeout_seconds=10)
     async with receiver() as shop:
         yield Gateway(pool, client, shop)
-    await client.close()
+        await client.close()  # first, or the receiver waits for its connections
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from ctrip.core.payment import Payment
 from ctrip.flows import rescan
 from ctrip.flows.create import Creator, Order
 from ctrip.flows.expire import Expirer
+from ctrip.flows.price import Pricer
 from ctrip.flows.reread import Rereader
 from ctrip.settings import Network, Payments
 from ctrip.store import payments
@@ -30,6 +31,7 @@ from ctrip.store.pool import Pool, connection
 from ctrip.webhooks.guard import Guard
 from tests.faults.world import FAST_BLOCK_SECONDS, TOKEN, WALLET, World, served
 from tests.support.anvil import Anvil
+from tests.support.builders import new
 from tests.support.rpc_proxy import RpcProxy, proxy
 from tests.wild.between import Between, between
 
@@ -58,7 +60,14 @@ class WildWorld(World):
         if terms:
             network = Network(chain=chain, rpc_urls=())
             self._creator = Creator(
-                [network], terms, WALLET, pool, self.clock, Guard(()), self._news
+                [network],
+                terms,
+                WALLET,
+                pool,
+                self.clock,
+                Guard(()),
+                self._news,
+                pricer=Pricer({}, self.clock),
             )
         self.expirer = Expirer(chain.name, pool, self.clock, self._news)
 
@@ -72,9 +81,8 @@ class WildWorld(World):
         return {**super()._start(), "reread": self.rereader.run_once}
 
     async def create(self, amount: int = 100, **asked: Any) -> Payment:
-        return await self._creator.create(
-            Order(chain=self._chain.name, amount=Amount(amount), **asked)
-        )
+        order = Order(chain=self._chain.name, amount=Amount(amount), **asked)
+        return new(await self._creator.create(order))
 
     async def create_usd(self, amount: int = 100, **asked: Any) -> Payment:
         return await self.create(amount, token_id=TOKEN.id, **asked)

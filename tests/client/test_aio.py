@@ -7,7 +7,9 @@ from uuid import UUID
 import pytest
 from msgspec import Raw
 
-from ctrip.client import Client, Denied, GatewayOutage, NotAGateway, Page
+from ctrip.client.aio import AsyncClient
+from ctrip.client.models import Page
+from ctrip.client.talk import Denied, GatewayOutage, NotAGateway
 from ctrip.core.errors import ConfigError, OutageError, RequestError
 from ctrip.store import delivery_log
 from ctrip.store.pool import Pool, connection
@@ -22,17 +24,17 @@ async def shop(pool: Pool) -> AsyncIterator[Shop]:
 
 
 @pytest.fixture
-async def client(shop: Shop) -> AsyncIterator[Client]:
-    client = Client(shop.url, shop.key)
+async def client(shop: Shop) -> AsyncIterator[AsyncClient]:
+    client = AsyncClient(shop.url, shop.key, waits=())
     yield client
     await client.close()
 
 
 @pytest.fixture
-async def impostor() -> AsyncIterator[tuple[Client, Receiver]]:
+async def impostor() -> AsyncIterator[tuple[AsyncClient, Receiver]]:
     """Somebody else at the gateway's address."""
     async with receiver() as it:
-        client = Client(it.url, "ctrip_key")
+        client = AsyncClient(it.url, "ctrip_key", waits=())
         yield client, it
         await client.close()
 
@@ -54,14 +56,14 @@ def bodies(page: Page) -> list[bytes]:
     return [bytes(body) for body in page.data]
 
 
-async def test_events_are_the_bytes_that_are_signed(shop: Shop, client: Client) -> None:
+async def test_events_are_the_bytes_that_are_signed(shop: Shop, client: AsyncClient) -> None:
     first, second = await created(shop), await created(shop)
     page = await client.events(0)
     assert sorted(bodies(page)) == sorted([first, second])  # at one moment: in either order
     assert not page.has_more
 
 
-async def test_pages_follow_each_other_without_a_gap(shop: Shop, client: Client) -> None:
+async def test_pages_follow_each_other_without_a_gap(shop: Shop, client: AsyncClient) -> None:
     await created(shop), await created(shop), await created(shop)
     made = bodies(await client.events(0))
     one = await client.events(0, limit=2)
@@ -71,7 +73,7 @@ async def test_pages_follow_each_other_without_a_gap(shop: Shop, client: Client)
     assert bodies(await client.events(two.next_after)) == []
 
 
-async def test_the_end_is_behind_all_that_there_is(shop: Shop, client: Client) -> None:
+async def test_the_end_is_behind_all_that_there_is(shop: Shop, client: AsyncClient) -> None:
     await created(shop)
     end = await client.end_of_events()
     assert (end.data, end.has_more) == ([], False)
@@ -79,13 +81,13 @@ async def test_the_end_is_behind_all_that_there_is(shop: Shop, client: Client) -
     assert bodies(await client.events(end.next_after)) == [later]
 
 
-async def test_a_filter_lets_only_its_types_through(shop: Shop, client: Client) -> None:
+async def test_a_filter_lets_only_its_types_through(shop: Shop, client: AsyncClient) -> None:
     await created(shop)
     assert len((await client.events(0, types=["payment.created", "webhook.*"])).data) == 1
     assert not (await client.events(0, types=["payment.paid", "webhook.*"])).data
 
 
-async def test_it_waits_for_news(shop: Shop, client: Client) -> None:
+async def test_it_waits_for_news(shop: Shop, client: AsyncClient) -> None:
     asking = asyncio.create_task(client.events(0, wait_seconds=10))
     await asyncio.sleep(0)
     made = await created(shop)
@@ -93,7 +95,7 @@ async def test_it_waits_for_news(shop: Shop, client: Client) -> None:
 
 
 async def test_a_refusal_is_the_sentence_of_the_gateway(shop: Shop) -> None:
-    stranger = Client(shop.url, "ctrip_wrong")
+    stranger = AsyncClient(shop.url, "ctrip_wrong", waits=())
     with pytest.raises(Denied, match="This API key is not valid") as caught:
         await stranger.events(0)
     await stranger.close()
@@ -102,7 +104,7 @@ async def test_a_refusal_is_the_sentence_of_the_gateway(shop: Shop) -> None:
 
 
 async def test_a_gateway_that_is_away_is_an_outage_that_shows_no_more_than_its_origin() -> None:
-    client = Client("http://127.0.0.1:9/canary", "ctrip_canary")
+    client = AsyncClient("http://127.0.0.1:9/canary", "ctrip_canary", waits=())
     with pytest.raises(GatewayOutage, match=r"http://127\.0\.0\.1:9") as caught:
         await client.events(0)
     await client.close()
@@ -114,7 +116,7 @@ async def test_a_gateway_that_is_away_is_an_outage_that_shows_no_more_than_its_o
     "behaviour", [status(500), status(502), status(503), reset], ids=["500", "502", "503", "reset"]
 )
 async def test_a_gateway_that_cannot_answer_is_an_outage(
-    impostor: tuple[Client, Receiver], behaviour: Behaviour
+    impostor: tuple[AsyncClient, Receiver], behaviour: Behaviour
 ) -> None:
     client, it = impostor
     it.answers(behaviour)
@@ -135,7 +137,7 @@ async def test_a_gateway_that_cannot_answer_is_an_outage(
     ids=["no JSON", "other JSON", "other types", "no problem of ours", "nothing", "redirect"],
 )
 async def test_somebody_else_is_told_from_a_gateway(
-    impostor: tuple[Client, Receiver], behaviour: Behaviour
+    impostor: tuple[AsyncClient, Receiver], behaviour: Behaviour
 ) -> None:
     client, it = impostor
     it.answers(behaviour)
@@ -145,7 +147,7 @@ async def test_somebody_else_is_told_from_a_gateway(
     assert len(it.received) == 1
 
 
-async def test_the_key_travels_in_its_header(impostor: tuple[Client, Receiver]) -> None:
+async def test_the_key_travels_in_its_header(impostor: tuple[AsyncClient, Receiver]) -> None:
     client, it = impostor
     it.answers(status(200, b'{"data":[ {"id":1} ],"next_after":7,"has_more":true}'))
     page = await client.events(3, limit=5, types=["payment.*"], wait_seconds=1.5)
@@ -165,11 +167,11 @@ async def test_the_key_travels_in_its_header(impostor: tuple[Client, Receiver]) 
 )  # fmt: skip
 async def test_an_address_that_is_no_gateways_is_refused(url: str) -> None:
     with pytest.raises(NotAGateway):
-        Client(url, "")
+        AsyncClient(url, "")
 
 
 @pytest.mark.parametrize("key", ["a\r\nb: c", "ü", "a\0"])
 async def test_a_key_that_cannot_travel_is_refused(key: str) -> None:
     with pytest.raises(NotAGateway) as caught:
-        Client("http://127.0.0.1:8080", key)
+        AsyncClient("http://127.0.0.1:8080", key)
     assert key not in str(caught.value)

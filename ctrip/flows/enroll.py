@@ -1,0 +1,236 @@
+"""Give new payments their addresses and write them, each with its event, once for each key.
+
+Many are written in one statement: who comes first writes all that wait, and those that
+come meanwhile are the next batch, which the first of them writes. One batch at a time: the
+fewer they are, the less each payment costs. A lone payment waits for nobody.
+
+What could not be written has something in its way, and the database says what. The payment
+itself: Postgres died under the write, which had happened. Another one of the same
+Idempotency-Key: it is answered as the first was. Another one of the same order: refused,
+where orders are unique.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ctrip import logs
+from ctrip.core.endpoints import EndpointId, site_of
+from ctrip.core.errors import InvariantError, OutageError, RequestError
+from ctrip.core.idempotency import reused
+from ctrip.core.ids import ChainName, PaymentId
+from ctrip.core.payment import Payment
+from ctrip.core.view import payment_body, payment_in
+from ctrip.flows.addresses import Addresses, Place
+from ctrip.store import births, endpoints
+from ctrip.store.births import FirstAnswer
+from ctrip.store.payments import Birth
+from ctrip.store.pool import DatabaseOutage, Pool, connection
+from ctrip.wallet.derive import Wallet
+
+BATCH_MAX: Final = 256  # payments; beyond it a transaction gets long for those who wait
+TRIES: Final = 2  # a pool's idle connections die unnoticed when Postgres restarts
+
+# Origins of webhook URLs, remembered so as not to be written again.
+SITES_KNOWN_MAX: Final = 10_000
+
+log = logs.get("ctrip.create")
+
+
+class OrderTaken(RequestError):
+    """The order has a payment already."""
+
+    status = 409
+    code = "order_id_taken"
+
+
+class Interrupted(OutageError):
+    """Nobody knows yet whether it was written."""
+
+
+class Made(Struct, frozen=True):
+    """A new payment, and how it was announced."""
+
+    payment: Payment
+    body: bytes
+
+
+class Replay(Struct, frozen=True):
+    """What the same request was answered before: a payment, as it was when it was new."""
+
+    body: bytes
+
+
+Outcome: TypeAlias = Made | Replay | BaseException
+
+
+class Waiting(Struct, frozen=True):
+    """A payment to be written, and who waits to hear of it; None tells him to write it himself."""
+
+    birth: Birth
+    told: "asyncio.Future[Outcome | None]"
+
+
+class Enroller:
+    """Writes new payments, those that come at once together."""
+
+    def __init__(
+        self,
+        wallet: Wallet,
+        pool: Pool,
+        news: asyncio.Event,
+        on_open: Callable[[ChainName], None],
+        *,
+        orders_are_unique: bool,
+    ) -> None:
+        self._addresses = Addresses(wallet, pool)
+        self._pool = pool
+        self._news = news
+        self._on_open = on_open
+        self._orders_are_unique = orders_are_unique
+        self._sites: set[EndpointId] = set()  # of webhook URLs, known to be written
+        self._waiting: dict[PaymentId, Waiting] = {}
+        self._is_writing = False
+
+    async def enroll(self, birth: Birth) -> Made | Replay:
+        """Return the payment with its address, written and announced, or what was there before."""
+        told: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
+        self._waiting[birth.payment.id] = Waiting(birth, told)
+        if not self._is_writing:
+            self._is_writing = True
+            told.set_result(None)
+        try:
+            outcome = await told
+        except asyncio.CancelledError:
+            if not told.cancelled() and told.result() is None:
+                self._let_next_write()
+            raise
+        if outcome is None:
+            outcome = await self._write_until(birth.payment.id)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    async def _write_until(self, mine: PaymentId) -> Outcome:
+        """Write what waits until this payment was among it."""
+        outcomes: dict[PaymentId, Outcome] = {}
+        try:
+            await asyncio.sleep(0)  # requests that have arrived already join the batch
+            while mine not in outcomes:
+                outcomes = await self._write_batch()
+        finally:
+            self._let_next_write()
+        return outcomes[mine]
+
+    def _let_next_write(self) -> None:
+        """Pass on to the first who still waits."""
+        for waiting in self._waiting.values():
+            if not waiting.told.done():
+                waiting.told.set_result(None)
+                return
+        self._is_writing = False
+
+    async def _write_batch(self) -> dict[PaymentId, Outcome]:
+        """Write as much of what waits as fits, and tell those who wait what became of it."""
+        batch = list(islice(self._waiting.values(), BATCH_MAX))
+        births = {waiting.birth.payment.id: waiting.birth for waiting in batch}
+        for one in births:
+            del self._waiting[one]
+        outcomes: dict[PaymentId, Outcome] = dict.fromkeys(
+            births, Interrupted("ctrip is stopping; try again")
+        )
+        try:
+            outcomes = await self._write(list(births.values()))
+        except BaseException as fault:
+            if isinstance(fault, asyncio.CancelledError):
+                raise
+            outcomes = dict.fromkeys(births, fault)
+        finally:
+            tell(batch, outcomes)
+        for chain in {made.payment.chain for made in outcomes.values() if isinstance(made, Made)}:
+            self._on_open(chain)
+        self._news.set()
+        return outcomes
+
+    async def _write(self, drawn_up: Sequence[Birth]) -> dict[PaymentId, Outcome]:
+        """Give each payment an address, write those that may be, and say what became of all."""
+        places = await self._addresses.take(len(drawn_up))
+        left = {
+            birth.payment.id: replace(birth, payment=at(birth.payment, place))
+            for birth, place in zip(drawn_up, places, strict=True)
+        }
+        outcomes: dict[PaymentId, Outcome] = {}
+        fault: OutageError = Interrupted("what was in the way is gone; try again")
+        for _ in range(TRIES):
+            try:
+                written, _ = await asyncio.gather(
+                    self._insert(list(left.values())), self._addresses.prepare(len(left))
+                )
+                outcomes |= {one: Made(left.pop(one).payment, written[one]) for one in written}
+            except DatabaseOutage as outage:
+                fault = outage
+            if left:
+                outcomes |= await self._find(list(left.values()))
+                left = {one: birth for one, birth in left.items() if one not in outcomes}
+            if not left:
+                break
+        return outcomes | dict.fromkeys(left, fault)
+
+    async def _insert(self, new: Sequence[Birth]) -> dict[PaymentId, bytes]:
+        now = new[0].payment.created_at
+        urls = [birth.payment.webhook_url for birth in new if birth.payment.webhook_url]
+        strangers = {site_of(url): url for url in urls if site_of(url) not in self._sites}
+        async with connection(self._pool) as conn:
+            if strangers:
+                await endpoints.add_sites(conn, list(strangers.values()), now=now)
+                self._sites = self._sites if len(self._sites) < SITES_KNOWN_MAX else set()
+                self._sites |= strangers.keys()
+            return await births.write(
+                conn,
+                new,
+                wallet=self._addresses.wallet,
+                orders_are_unique=self._orders_are_unique,
+                now=now,
+            )
+
+    async def _find(self, unwritten: Sequence[Birth]) -> dict[PaymentId, Outcome]:
+        """Find out what is in the way of payments, or what a lost answer would have said."""
+        async with connection(self._pool) as conn:
+            there = await births.in_the_way(conn, unwritten)
+            others = [other for one, other in there.items() if other != one]
+            answers = await births.first_answers(conn, others) if others else {}
+        if len(others) < len(there):
+            log.warning("commit answer lost", written=len(there) - len(others), of=len(unwritten))
+        return {
+            birth.payment.id: judge(birth, other, answers.get(other))
+            for birth in unwritten
+            if (other := there.get(birth.payment.id))
+        }
+
+
+def at(payment: Payment, place: Place) -> Payment:
+    """Return a payment with its address."""
+    return replace(payment, address=place.address, derivation_index=place.index)
+
+
+def judge(birth: Birth, other: PaymentId, first: FirstAnswer | None) -> Outcome:
+    """Say what becomes of a payment, given the one that is there."""
+    if first is None:
+        return Made(birth.payment, payment_body(birth.payment))
+    if birth.key and first.key and birth.key.text == first.key.text:
+        same = birth.key.fingerprint == first.key.fingerprint
+        return Replay(payment_in(first.body)) if same else reused()
+    if birth.payment.order_id is None or birth.payment.order_id != first.order_id:
+        raise InvariantError(f"payment {birth.payment.id} was given the address of {other}")
+    return OrderTaken(f"order_id {birth.payment.order_id} has a payment already: {other}")
+
+
+def tell(batch: Sequence[Waiting], outcomes: Mapping[PaymentId, Outcome]) -> None:
+    """Let those who wait go on."""
+    for waiting in batch:
+        if not waiting.told.done():
+            waiting.told.set_result(outcomes[waiting.birth.payment.id])

@@ -25,6 +25,7 @@ from ctrip.core.changes import HeadMoved, TransferSeen
 from ctrip.core.errors import InvariantError
 from ctrip.core.ids import (
     NATIVE,
+    NOBODY,
     Address,
     Amount,
     Asset,
@@ -43,6 +44,7 @@ from ctrip.flows.apply import Changes, apply
 from ctrip.settings import Secret
 from ctrip.store import births, endpoints
 from ctrip.store.migrate import migrate, read_files
+from ctrip.store.payments import Birth
 from ctrip.store.pool import Conn, Pool, connect, connection, transaction
 
 PAYMENTS: Final = 10_000
@@ -140,7 +142,13 @@ async def born(pool: Pool, asset: Asset) -> list[Payment]:
         for start in range(0, PAYMENTS, BIRTHS):
             some = made[start : start + BIRTHS]
             now = some[0].created_at
-            await births.write(conn, some, wallet="bench", now=now)
+            await births.write(
+                conn,
+                [Birth(payment) for payment in some],
+                wallet="bench",
+                orders_are_unique=False,
+                now=now,
+            )
         await conn.execute("VACUUM ANALYZE")
     return made
 
@@ -151,6 +159,7 @@ def a_payment(number: int, asset: Asset) -> Payment:
     native = asset == NATIVE
     return Payment(
         id=PaymentId(uuid4()),
+        owner=NOBODY,
         chain=CHAIN,
         chain_id=31337,
         token_id=None if native else TokenId(uuid4()),

@@ -51,10 +51,10 @@ FILL_SECONDS_MAX: Final = 80.0
 
 # Payments of long ago that are over. Their addresses are ours for ever.
 GIVE_OUT: Final = """
-INSERT INTO payments (id, chain, chain_id, asset, currency, decimals, address, wallet,
-    derivation_index, amount, confirmations_required, accepts_late, created_at, expires_at,
-    watched_until, metadata, lapsed, closed, status, sequence)
-SELECT gen_random_uuid(), 'bench', 1, 'native', 'ETH', 18,
+INSERT INTO payments (id, owner, chain, chain_id, asset, currency, decimals, address, wallet,
+    derivation_index, amount, confirmations_required, accepts_late,
+    created_at, expires_at, watched_until, metadata, lapsed, closed, status, sequence)
+SELECT gen_random_uuid(), '00000000-0000-0000-0000-000000000000', 'bench', 1, 'native', 'ETH', 18,
     '0x' || substr(md5(i::text) || md5('x' || i), 1, 40), 'bench',
     i, 10 ^ 18, 12, false, now() - interval '2 days', now() - interval '2 days' + interval '1 hour',
     now() - interval '1 day', '{}', true, true, 'expired', 2
@@ -62,11 +62,11 @@ FROM generate_series($1::int, $2::int) AS i
 """
 # One that is open, or the watcher would rest: for a token, so that nobody asks for balances.
 OPEN: Final = """
-INSERT INTO payments (id, chain, chain_id, token_id, contract, asset, currency, decimals, address,
-    wallet, derivation_index, amount, confirmations_required, accepts_late, created_at, expires_at,
-    watched_until, metadata, sequence)
-VALUES ($1, 'bench', 1, $1, $2, $2, 'TEST', 6, '0x' || repeat('d', 40), 'bench', 0, 1, 12, false,
-    now(), now() + interval '1 day', now() + interval '2 days', '{}', 1)
+INSERT INTO payments (id, owner, chain, chain_id, token_id, contract, asset, currency,
+    decimals, address, wallet, derivation_index, amount, confirmations_required, accepts_late,
+    created_at, expires_at, watched_until, metadata, sequence)
+VALUES ($1, $1, 'bench', 1, $1, $2, $2, 'TEST', 6, '0x' || repeat('d', 40), 'bench', 0, 1, 12,
+    false, now(), now() + interval '1 day', now() + interval '2 days', '{}', 1)
 """
 
 

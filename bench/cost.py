@@ -44,12 +44,12 @@ BUSY_BLOCKS: Final = 320
 
 # A quarter for native coin, the others for the tokens.
 OPEN_PAYMENTS: Final = """
-INSERT INTO payments (id, chain, chain_id, token_id, contract, asset, currency, decimals, address,
-    wallet, derivation_index, amount, confirmations_required, accepts_late, created_at, expires_at,
-    watched_until, metadata, sequence)
-SELECT id, 'bench', 1, CASE WHEN token IS NOT NULL THEN id END, token, coalesce(token, 'native'),
-    'TEST', 6, '0x' || lpad(to_hex(i), 40, '0'), 'bench', i, 1, 12, false,
-    $3::timestamptz, $3 + interval '1 day', $3 + interval '2 days', '{}', 1
+INSERT INTO payments (id, owner, chain, chain_id, token_id, contract, asset, currency,
+    decimals, address, wallet, derivation_index, amount, confirmations_required, accepts_late,
+    created_at, expires_at, watched_until, metadata, sequence)
+SELECT id, id, 'bench', 1, CASE WHEN token IS NOT NULL THEN id END, token,
+    coalesce(token, 'native'), 'TEST', 6, '0x' || lpad(to_hex(i), 40, '0'), 'bench', i, 1, 12,
+    false, $3::timestamptz, $3 + interval '1 day', $3 + interval '2 days', '{}', 1
 FROM (
     SELECT gen_random_uuid() AS id, i, ($2::text[])[i % 4] AS token
     FROM generate_series(1, $1::int) AS i)

@@ -21,7 +21,7 @@ import uvloop
 from aiohttp import web
 from msgspec import json
 
-from bench.create import launch, port_in, prepare
+from bench.sites import launch, port_in, prepare
 from ctrip.chain.wire import Endpoint
 from ctrip.dev import postgres
 from ctrip.dev.anvil import FUNDER, dev_chain

@@ -32,6 +32,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     connections_max: int
     head_seconds: float = 10.0  # from connecting, or the first byte, to the end of the headers
+    body_seconds: float = 10.0  # to its end, from the end of the headers
     idle_seconds: float = 75.0  # between requests; longer than clients and proxies keep theirs
     rest_seconds: float = 2.0  # for a body that was answered early, or for hanging up
     write_seconds: float = 30.0  # without reading what we answer

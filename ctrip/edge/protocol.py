@@ -23,9 +23,9 @@ from ctrip.edge.refusals import (
     HEAD_BYTES_MAX,
     HEADERS_MAX,
     URI_BYTES_MAX,
-    HeadTooSlow,
     NoRoom,
     NotHttp,
+    TooSlow,
     UriTooLong,
     answer,
     too_large,
@@ -91,6 +91,8 @@ class Http(HttpToolsProtocol):
         else:
             if self._taken > (BODY_BYTES_MAX if self._is_in_body else HEAD_BYTES_MAX):
                 self._refuse(too_large(body=self._is_in_body))
+            elif self._is_in_body and self not in self._edge.due:
+                self._wait(self._limits.body_seconds)
 
     def on_message_begin(self) -> None:
         """Start counting."""
@@ -138,7 +140,9 @@ class Http(HttpToolsProtocol):
         super().on_message_complete()
         self._is_in_body = False
         self._taken = 0
-        if not self._is_busy():  # it was answered before it ended
+        if self._is_busy():
+            self._edge.due.pop(self, None)
+        else:  # it was answered before it ended
             self._wait(self._limits.idle_seconds)
 
     def on_response_complete(self) -> None:
@@ -172,7 +176,10 @@ class Http(HttpToolsProtocol):
             self.transport.abort()
         elif self._taken and not self._is_in_body:
             seconds = self._limits.head_seconds
-            self._refuse(HeadTooSlow(f"The headers must arrive within {seconds:g} s"))
+            self._refuse(TooSlow(f"The headers must arrive within {seconds:g} s"))
+        elif self._is_in_body and self._is_busy():
+            seconds = self._limits.body_seconds
+            self._refuse(TooSlow(f"The body must arrive within {seconds:g} s"))
         else:
             self._line.hang_up()
             self._wait(self._limits.rest_seconds)

@@ -21,8 +21,8 @@ class NotHttp(RequestError):
     code = "invalid_http"
 
 
-class HeadTooSlow(RequestError):
-    """The headers did not arrive in time."""
+class TooSlow(RequestError):
+    """The headers, or the body, did not arrive in time."""
 
     status = 408
     code = "request_timeout"

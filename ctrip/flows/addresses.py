@@ -4,12 +4,10 @@ An index is reserved in a statement of its own before the payment is written, so
 wallet is never locked while a payment is, and an index is never handed out twice, whatever
 becomes of the payment.
 
-To derive an address takes a good part of the time that a create takes, nearly all of it in
-libsecp256k1, which lets other threads run meanwhile. So under load the next batch's are
-derived in a thread while Postgres writes this one.
+To derive an address takes a good part of the time that a create takes, so under load the next
+batch's are derived while Postgres writes this one.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import Sequence
 from typing import Final
@@ -55,7 +53,7 @@ class Addresses:
         count = min(count - len(self._places), len(self._indexes))
         if count > 0:
             indexes = [self._indexes.popleft() for _ in range(count)]
-            self._places.extend(await asyncio.to_thread(self._derive, indexes))
+            self._places.extend(self._derive(indexes))
 
     async def _reserve(self, count: int) -> None:
         """Reserve for a batch; under load also for some that follow."""

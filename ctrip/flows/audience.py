@@ -14,7 +14,7 @@ have ended: their listeners are sent away.
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from ctrip.clock import Clock
@@ -110,16 +110,22 @@ class Audience:
     def __len__(self) -> int:
         return self._keys.total()
 
-    @contextmanager
-    def listener(self, payment_id: PaymentId, key_id: KeyId, *, after: int) -> Iterator[Listener]:
-        """Let somebody listen for the events after one, until the end of the block."""
+    def listener(
+        self, payment_id: PaymentId, key_id: KeyId, *, after: int
+    ) -> AbstractContextManager[Listener]:
+        """Let somebody listen for the events after one, until the end of the block to come."""
         if self._is_over or len(self) >= LISTENERS_MAX:
             raise NoSeat("as many streams are open as this process may have")
         if key_id != NOBODY and self._keys[key_id] >= LISTENERS_EACH_MAX:
             raise TooManyStreams(f"A key may have {LISTENERS_EACH_MAX} streams open at once")
-        listener = Listener(key_id, after, self._silence_seconds, self.wake)
+        return self._listening(
+            payment_id, Listener(key_id, after, self._silence_seconds, self.wake)
+        )
+
+    @contextmanager
+    def _listening(self, payment_id: PaymentId, listener: Listener) -> Iterator[Listener]:
         self._of.setdefault(payment_id, []).append(listener)
-        self._keys[key_id] += 1
+        self._keys[listener.key_id] += 1
         self.wake.set()  # for what happened since its caller looked
         try:
             yield listener

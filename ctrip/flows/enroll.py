@@ -98,33 +98,24 @@ class Enroller:
 
     async def enroll(self, birth: Birth) -> Made | Replay:
         """Return the payment with its address, written and announced, or what was there before."""
+        mine = birth.payment.id
         told: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
-        self._waiting[birth.payment.id] = Waiting(birth, told)
+        self._waiting[mine] = Waiting(birth, told)
         if not self._is_writing:
             self._is_writing = True
-            told.set_result(None)
+            asyncio.get_running_loop().call_soon(self._let_next_write)  # others join meanwhile
         try:
             outcome = await told
         except asyncio.CancelledError:
-            if not told.cancelled() and told.result() is None:
+            self._waiting.pop(mine, None)
+            if told.done() and not told.cancelled() and told.result() is None:
                 self._let_next_write()
             raise
         if outcome is None:
-            outcome = await self._write_until(birth.payment.id)
+            outcome = (await self._write_batch(mine))[mine]
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
-
-    async def _write_until(self, mine: PaymentId) -> Outcome:
-        """Write what waits until this payment was among it."""
-        outcomes: dict[PaymentId, Outcome] = {}
-        try:
-            await asyncio.sleep(0)  # requests that have arrived already join the batch
-            while mine not in outcomes:
-                outcomes = await self._write_batch()
-        finally:
-            self._let_next_write()
-        return outcomes[mine]
 
     def _let_next_write(self) -> None:
         """Pass on to the first who still waits."""
@@ -134,12 +125,15 @@ class Enroller:
                 return
         self._is_writing = False
 
-    async def _write_batch(self) -> dict[PaymentId, Outcome]:
-        """Write as much of what waits as fits, and tell those who wait what became of it."""
-        batch = list(islice(self._waiting.values(), BATCH_MAX))
+    async def _write_batch(self, first: PaymentId) -> dict[PaymentId, Outcome]:
+        """Write one and what else fits of what waits, and tell those who wait what became of it.
+
+        The next batch comes first: Postgres would wait for it longer than those who are told.
+        """
+        batch = [self._waiting.pop(first), *islice(self._waiting.values(), BATCH_MAX - 1)]
         births = {waiting.birth.payment.id: waiting.birth for waiting in batch}
         for one in births:
-            del self._waiting[one]
+            self._waiting.pop(one, None)
         outcomes: dict[PaymentId, Outcome] = dict.fromkeys(
             births, Interrupted("ctrip is stopping; try again")
         )
@@ -150,6 +144,7 @@ class Enroller:
                 raise
             outcomes = dict.fromkeys(births, fault)
         finally:
+            self._let_next_write()
             tell(batch, outcomes)
         for chain in {made.payment.chain for made in outcomes.values() if isinstance(made, Made)}:
             self._on_open(chain)

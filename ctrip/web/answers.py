@@ -16,7 +16,6 @@ from ctrip.web.limits import RateLimited
 from ctrip.web.operation import Operation, Refusal
 from ctrip.web.problems import (
     BodyTooLarge,
-    BodyTooSlow,
     Forbidden,
     InvalidBody,
     InvalidJson,
@@ -59,8 +58,8 @@ ALWAYS: Final[Refused] = {
     503: {"unavailable": "Something that is needed is away; try again after Retry-After."},
 }
 OF_KEYS: Final = (Unauthorized, Forbidden, RateLimited)
-OF_BODIES: Final = (InvalidBody, InvalidJson, WrongContentType, BodyTooLarge, BodyTooSlow)
-OF_REPEATS: Final = (BadIdempotencyKey, IdempotencyKeyReused, BodyTooLarge, BodyTooSlow)
+OF_BODIES: Final = (InvalidBody, InvalidJson, WrongContentType, BodyTooLarge)
+OF_REPEATS: Final = (BadIdempotencyKey, IdempotencyKeyReused, BodyTooLarge)
 
 HEADERS: Final[Mapping[str, Schema]] = {
     "X-Request-Id": {

@@ -1,10 +1,9 @@
-"""What callers send: bounded in size, depth and time, then checked field by field.
+"""What callers send: bounded in size and depth, then checked field by field.
 
 A body, or a query, is a struct that knows no other field. The fast path decodes straight into
 it. Only if that fails is what was sent taken apart, so that all faults are told at once.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -20,7 +19,6 @@ from ctrip.core.nesting import DEPTH_MAX, is_too_deep
 from ctrip.core.twins import twin_in
 from ctrip.web.problems import (
     BodyTooLarge,
-    BodyTooSlow,
     FieldError,
     InvalidBody,
     InvalidJson,
@@ -28,7 +26,6 @@ from ctrip.web.problems import (
 )
 
 BODY_SIZE_MAX: Final = 65_536  # bytes; the largest honest create, full metadata, is half of it
-BODY_SECONDS_MAX: Final = 10.0
 FAULTS_TOLD_MAX: Final = 20  # the known fields, which come last, are all told
 
 Asked = TypeVar("Asked", bound=Struct)
@@ -145,7 +142,7 @@ def explain(said: str) -> str:
 
 
 async def read_body(request: Request) -> bytes:
-    """Return a JSON body, refusing one that is too large, too slow or of another type."""
+    """Return a JSON body, refusing one that is too large or of another type."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise WrongContentType("Content-Type must be application/json")
@@ -153,19 +150,10 @@ async def read_body(request: Request) -> bytes:
 
 
 async def read_bytes(request: Request) -> bytes:
-    """Return a body of any type, refusing one that is too large or too slow."""
+    """Return a body of any type, refusing one that is too large; the edge refuses slow ones."""
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared[:20]) > BODY_SIZE_MAX:
         raise BodyTooLarge(f"The body may have at most {BODY_SIZE_MAX} bytes")
-    try:
-        async with asyncio.timeout(BODY_SECONDS_MAX):
-            return await gather(request)
-    except TimeoutError:
-        raise BodyTooSlow(f"The body must arrive within {BODY_SECONDS_MAX:.0f} s") from None
-
-
-async def gather(request: Request) -> bytes:
-    """Put a body's pieces together; most come in one."""
     body = b""
     more = True
     while more:

@@ -13,9 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from secrets import token_hex
 from typing import Final
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from ctrip import logs
+from ctrip.web.desk import Page
 
 # On every answer; no page sets one of them itself.
 HEADERS: Final = (
@@ -44,16 +47,13 @@ VARY: Final = (b"vary", b"Origin")
 
 
 class Manners:
-    """Goes around the whole site."""
+    """Goes around the whole site, and makes an ASGI application of it."""
 
-    def __init__(self, app: ASGIApp, cors_origins: Iterable[str] = ()) -> None:
-        self._app = app
+    def __init__(self, answer: Page, cors_origins: Iterable[str] = ()) -> None:
+        self._answer = answer
         self._origins = frozenset(origin.encode() for origin in cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         if len(scope["path"]) > 1:
             scope["path"] = scope["path"].rstrip("/") or "/"
         given = dict(scope["headers"])
@@ -61,17 +61,12 @@ class Manners:
         headers = [*HEADERS, (b"x-request-id", request_id), *self._cors(scope["method"], given)]
         scope[MORE_HEADERS] = headers
         logs.in_request(request_id.decode())
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *headers]
-            await send(message)
-
         if ALLOWED[0] in headers:
-            await send_with_headers({"type": "http.response.start", "status": 204, "headers": ()})
-            await send({"type": "http.response.body"})
+            response = Response(status_code=204)
         else:
-            await self._app(scope, receive, send_with_headers)
+            response = await self._answer(Request(scope, receive))
+        response.raw_headers += headers
+        await response(scope, receive, send)
 
     def _cors(self, method: str, given: Mapping[bytes, bytes]) -> Iterator[tuple[bytes, bytes]]:
         """Yield what a browser must know; with ALLOWED it only asked whether it may ask."""

@@ -5,26 +5,22 @@ database reaches a caller. The codes are documented in docs/api.md, which a test
 with this file.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct, json
 from msgspec.structs import replace
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 
 from ctrip import logs
 from ctrip.core.acts import Act, WrongState
-from ctrip.core.errors import InvariantError, OutageError, RequestError
+from ctrip.core.errors import OutageError, RequestError
 from ctrip.core.payment import Status
 from ctrip.flows.price import PriceUnavailable
 from ctrip.flows.register import Unfit
 from ctrip.flows.repeat import UnderWay
 
 RETRY_AFTER_SECONDS: Final = "2"  # an outage of Postgres that heals by itself is a restart
-
-CODE_OF_STATUS: Final = {404: "not_found", 405: "method_not_allowed"}
 
 log = logs.get("ctrip.web")
 
@@ -76,13 +72,6 @@ class BodyTooLarge(RequestError):
     code = "body_too_large"
 
 
-class BodyTooSlow(RequestError):
-    """The body did not arrive in time."""
-
-    status = 408
-    code = "request_timeout"
-
-
 class Unauthorized(RequestError):
     """No key, or one that is not ours."""
 
@@ -104,6 +93,17 @@ class NotFound(RequestError):
     code = "not_found"
 
 
+class MethodNotAllowed(RequestError):
+    """There is something here, which does not do this."""
+
+    status = 405
+    code = "method_not_allowed"
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        super().__init__("Method Not Allowed")
+        self.allowed = ", ".join(sorted(allowed))
+
+
 # Headers that go with a refusal.
 BESIDE: Final[Mapping[type[RequestError], dict[str, str]]] = {
     Unauthorized: {"www-authenticate": "Bearer"},
@@ -111,27 +111,35 @@ BESIDE: Final[Mapping[type[RequestError], dict[str, str]]] = {
 }
 
 
-def answer(status: int, problem: Problem, headers: dict[str, str] | None = None) -> Response:
-    """Return a problem as a response."""
-    return Response(json.encode(problem), status, headers, media_type="application/json")
+def answer_to(error: Exception) -> Response:
+    """Return what a caller is told of an error."""
+    match error:
+        case RequestError():
+            return refusal(error)
+        case OutageError():
+            return outage(error)
+        case _:
+            log.error("request failed", exc_info=error)
+            return answer(500, Problem(detail="Internal error", code="internal_error"))
 
 
-async def on_request_error(_request: Request, error: Exception) -> Response:
+def refusal(error: RequestError) -> Response:
     """The caller is wrong."""
-    if not isinstance(error, RequestError):
-        raise error
     errors: Sequence[FieldError] = ()
     if isinstance(error, InvalidBody):
         errors = error.errors
     elif isinstance(error, Unfit):
         errors = [FieldError(field, fault) for field, fault in error.faults.items()]
     problem = Problem(detail=str(error), code=error.code, errors=errors)
+    headers = BESIDE.get(type(error))
     if isinstance(error, WrongState):
         problem = replace(problem, status=error.is_now, allowed=error.allowed)
-    return answer(error.status, problem, BESIDE.get(type(error)))
+    elif isinstance(error, MethodNotAllowed):
+        headers = {"allow": error.allowed}
+    return answer(error.status, problem, headers)
 
 
-async def on_outage(_request: Request, error: Exception) -> Response:
+def outage(error: OutageError) -> Response:
     """Something we need is down."""
     log.warning("request refused", why=str(error))
     if isinstance(error, PriceUnavailable):
@@ -141,31 +149,6 @@ async def on_outage(_request: Request, error: Exception) -> Response:
     return answer(503, problem, {"retry-after": RETRY_AFTER_SECONDS})
 
 
-async def on_http_exception(_request: Request, error: Exception) -> Response:
-    """The router found no route, or no such method on it."""
-    if not isinstance(error, HTTPException):
-        raise error
-    code = CODE_OF_STATUS.get(error.status_code, "invalid_request")
-    detail = "No such resource" if error.status_code == NotFound.status else error.detail
-    headers = dict(error.headers) if error.headers else None
-    return answer(error.status_code, Problem(detail=detail, code=code), headers)
-
-
-async def on_broken_rule(request: Request, error: Exception) -> Response:
-    """We are wrong, and noticed. Of other faults uvicorn logs the traceback."""
-    log.error("request failed", exc_info=error)
-    return await on_fault(request, error)
-
-
-async def on_fault(_request: Request, _error: Exception) -> Response:
-    """We are wrong. The log has the traceback; the caller has a sentence."""
-    return answer(500, Problem(detail="Internal error", code="internal_error"))
-
-
-HANDLERS: Final = {
-    RequestError: on_request_error,
-    OutageError: on_outage,
-    InvariantError: on_broken_rule,
-    HTTPException: on_http_exception,
-    Exception: on_fault,
-}
+def answer(status: int, problem: Problem, headers: dict[str, str] | None = None) -> Response:
+    """Return a problem as a response."""
+    return Response(json.encode(problem), status, headers, media_type="application/json")

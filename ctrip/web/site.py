@@ -3,13 +3,11 @@
 Nobody gets to a page past the door, because pages do not open it themselves.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ctrip.clock import Clock
@@ -29,6 +27,7 @@ from ctrip.store.pool import Pool
 from ctrip.web.acts import ActPages
 from ctrip.web.auth import STRANGER, Door
 from ctrip.web.catalogue import Catalogue
+from ctrip.web.desk import Desk, Page
 from ctrip.web.docs import DocPages
 from ctrip.web.endpoint_operations import of_endpoints
 from ctrip.web.endpoints import EndpointPages
@@ -42,11 +41,8 @@ from ctrip.web.manners import Manners
 from ctrip.web.operation import Operation
 from ctrip.web.payment_lists import PaymentListPages
 from ctrip.web.payments import PaymentPages
-from ctrip.web.problems import HANDLERS
 from ctrip.web.repeats import HEADER, answered_once
 from ctrip.web.stream import StreamPages
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -75,11 +71,8 @@ def build(parts: Parts) -> ASGIApp:
     proxies = Proxies(server.trusted_proxies)
     limits = RateLimits(server, proxies)
     door = Door(parts.keybook, parts.clock, proxies, limits, is_open=server.auth == "off")
-    # Manners goes around all of it: Starlette answers our faults outside its own middleware.
-    site = Starlette(
-        routes=routes(operations(parts), door, parts.repeats), exception_handlers=HANDLERS
-    )
-    return Manners(site, server.cors_origins)
+    desk = Desk(paths(operations(parts), door, parts.repeats))
+    return Manners(desk.answer, server.cors_origins)
 
 
 def operations(parts: Parts) -> list[Operation]:
@@ -99,15 +92,17 @@ def operations(parts: Parts) -> list[Operation]:
     return [*told, *DocPages(told).operations()]
 
 
-def routes(operations: Iterable[Operation], door: Door, repeats: Repeats) -> list[Route]:
-    """Return one route for each path, so that a wrong method is told all that there are."""
-    paths: dict[str, dict[str, Handler]] = {}
+def paths(
+    operations: Iterable[Operation], door: Door, repeats: Repeats
+) -> dict[str, dict[str, Page]]:
+    """Return who answers, by path and method."""
+    found: dict[str, dict[str, Page]] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method] = behind(door, repeats, operation)
-    return [by_method(path, handlers) for path, handlers in paths.items()]
+        found.setdefault(operation.path, {})[operation.method] = behind(door, repeats, operation)
+    return found
 
 
-def behind(door: Door, repeats: Repeats, operation: Operation) -> Handler:
+def behind(door: Door, repeats: Repeats, operation: Operation) -> Page:
     """Return an operation's page for those who may see it, safe to repeat if they say so."""
     page, scope = operation.page, operation.scope
     may_be_kept = operation.method == "POST" and operation.repeats != "own"
@@ -119,12 +114,3 @@ def behind(door: Door, repeats: Repeats, operation: Operation) -> Handler:
         return await page(request, caller)
 
     return handler
-
-
-def by_method(path: str, handlers: dict[str, Handler]) -> Route:
-    """Return a path's route; what may be read may be asked for with HEAD too."""
-
-    async def handler(request: Request) -> Response:
-        return await handlers["GET" if request.method == "HEAD" else request.method](request)
-
-    return Route(path, handler, methods=list(handlers))

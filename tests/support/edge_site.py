@@ -12,21 +12,21 @@ from typing import Any, Final
 
 import uvloop
 from msgspec import Struct, json
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
 
 from ctrip.edge.connections import Limits
 from ctrip.server import http_server
 from ctrip.web.bodies import parse, read_body
-from ctrip.web.problems import HANDLERS
+from ctrip.web.desk import Desk, Pages
+from ctrip.web.manners import Manners
 
 START_SECONDS_MAX: Final = 30
 STOP_SECONDS_MAX: Final = 10
 LIMITS: Final = Limits(
     connections_max=4_000,
     head_seconds=1.0,
+    body_seconds=1.0,
     idle_seconds=0.7,
     rest_seconds=0.5,
     write_seconds=0.7,
@@ -92,16 +92,16 @@ async def begun(_request: Request) -> Response:
     return StreamingResponse(pieces())
 
 
-def site() -> Starlette:
+def site() -> Manners:
     """Return the site."""
-    routes = [
-        Route("/hello", hello, methods=["GET", "POST"]),
-        Route("/take", take, methods=["POST"]),
-        Route("/large", large),
-        Route("/never", never),
-        Route("/begun", begun),
-    ]
-    return Starlette(routes=routes, exception_handlers=HANDLERS)
+    paths: dict[str, Pages] = {
+        "/hello": {"GET": hello, "POST": hello},
+        "/take": {"POST": take},
+        "/large": {"GET": large},
+        "/never": {"GET": never},
+        "/begun": {"GET": begun},
+    }
+    return Manners(Desk(paths).answer)
 
 
 @contextmanager

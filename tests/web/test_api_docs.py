@@ -26,7 +26,6 @@ from ctrip.web.endpoint_wire import (
 )
 from ctrip.web.events import AttemptView, KnownEventView, ListEvents, StretchView, TrailView
 from ctrip.web.payment_lists import ListPaymentEvents, ListPayments
-from ctrip.web.problems import CODE_OF_STATUS
 from ctrip.web.site import operations
 from ctrip.web.wire import CreatePayment
 from tests.web.shop import Shop
@@ -52,8 +51,7 @@ def known_codes() -> dict[str, int]:
         if module.name != "ctrip.__main__":
             importlib.import_module(module.name)
     ours = [leaf for leaf in leaves(RequestError) if leaf.__module__.startswith("ctrip.")]
-    of_routing = {code: status for status, code in CODE_OF_STATUS.items()}
-    return {leaf.code: leaf.status for leaf in ours} | of_routing | ANSWERS
+    return {leaf.code: leaf.status for leaf in ours} | ANSWERS
 
 
 def test_every_code_is_told_with_its_status_and_no_other() -> None:

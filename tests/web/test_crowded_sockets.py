@@ -88,7 +88,7 @@ async def test_where_all_are_busy_the_next_is_told_to_come_again() -> None:
         busy = []
         for _ in range(3):
             _, writer = await asyncio.open_connection("127.0.0.1", site.port)
-            writer.write(TAKE + b"content-length: 9\r\n\r\n{")
+            writer.write(b"GET /begun HTTP/1.1\r\nhost: x\r\n\r\n")
             busy.append(writer)
         await until("all are busy", lambda: waits(server, 3))
         answer = await said(site, CLOSING)

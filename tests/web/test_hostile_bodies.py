@@ -81,6 +81,31 @@ async def test_the_rest_of_an_answered_body_is_not_waited_for(site: Site) -> Non
     assert time.perf_counter() - began < LIMITS.rest_seconds + LOOK_SECONDS + 1
 
 
+async def test_a_body_that_comes_too_slowly_is_not_waited_for(site: Site) -> None:
+    async with dialled(site) as (reader, writer):
+        began = time.perf_counter()
+        writer.write(TAKE + b"content-length: 60000\r\n\r\n")
+        head = asyncio.ensure_future(reader.readuntil(b"\r\n\r\n"))
+        while not head.done():
+            writer.write(b" ")
+            await asyncio.sleep(0.05)
+        answer = await head + await reader.read()
+    assert time.perf_counter() - began < LIMITS.body_seconds + LOOK_SECONDS + 1
+    assert (status(answer), code(answer)) == (408, "request_timeout")
+    assert "body" in answer.decode()
+
+
+async def test_a_body_that_was_slow_and_came_in_time_leaves_no_deadline(site: Site) -> None:
+    async with dialled(site) as (reader, writer):
+        for piece in (b"{", b'"amount": 1', b"}"):
+            writer.write(piece if piece != b"{" else TAKE + b"content-length: 13\r\n\r\n{")
+            await asyncio.sleep(LIMITS.body_seconds / 4)
+        assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200")
+        await asyncio.sleep(LIMITS.idle_seconds / 2)
+        writer.write(CLOSING)
+        assert status(await everything(reader)) == 200
+
+
 async def test_a_body_answered_early_may_still_end_and_the_next_request_come(site: Site) -> None:
     start = b"POST /hello HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nabc"
     async with dialled(site) as (reader, writer):

@@ -6,14 +6,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
 from ctrip import logs
+from ctrip.web.desk import Desk, Pages
 from ctrip.web.manners import MORE_HEADERS, Manners
-from ctrip.web.problems import HANDLERS, NotFound
+from ctrip.web.problems import NotFound
 from tests.support.asgi import Heard, ask
 from tests.support.log_lines import StandardError, logging_left_as_found
 
@@ -46,12 +45,12 @@ async def absent(_request: Request) -> Response:
 
 
 def site(*origins: str) -> Manners:
-    routes = [
-        Route("/", page),
-        Route("/page", page, methods=["GET", "POST"]),
-        Route("/absent", absent),
-    ]
-    return Manners(Starlette(routes=routes, exception_handlers=HANDLERS), origins)
+    paths: dict[str, Pages] = {
+        "/": {"GET": page},
+        "/page": {"GET": page, "POST": page},
+        "/absent": {"GET": absent},
+    }
+    return Manners(Desk(paths).answer, origins)
 
 
 async def test_a_path_works_with_and_without_slashes_at_its_end() -> None:

@@ -64,7 +64,7 @@ async def test_it_tells_of_every_code(contract: Contract) -> None:
 
 
 def test_it_tells_what_the_edge_refuses() -> None:
-    kinds = [edge.NotHttp, edge.HeadTooSlow, edge.UriTooLong, edge.HeadTooLarge, edge.NoRoom]
+    kinds = [edge.NotHttp, edge.TooSlow, edge.UriTooLong, edge.HeadTooLarge, edge.NoRoom]
     assert {(kind.status, kind.code) for kind in kinds} < {
         (status, code) for status, codes in ALWAYS.items() for code in codes
     }

@@ -14,10 +14,10 @@ clients, gateway and Postgres share their cores.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from statistics import median
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import uvloop
 
@@ -28,7 +28,9 @@ from bench.sites import Site, prepare, serving, twin
 from ctrip.dev import postgres
 from ctrip.dev.anvil import dev_chain
 from ctrip.settings import Secret
-from ctrip.store.pool import connect, connection
+from ctrip.store.pool import Conn, connect, connection
+
+T = TypeVar("T")
 
 CLIENTS: Final = 16
 ROUND_SECONDS: Final = 4
@@ -40,9 +42,9 @@ ORDER: Final = {
     "order_id": f"order-{MARK}",
 }
 
-# Autovacuum's work in the first minute. Without it, plans made while tables were empty stay: the
-# twin's look-up of a key reads all payments of its owner.
-ANALYZE: Final = "ANALYZE"
+# Autovacuum's work in the first minute, without which plans made while tables were empty stay, and
+# the writing of pages that the turn before has changed.
+SETTLE: Final = ("ANALYZE", "CHECKPOINT")
 
 
 class Run(NamedTuple):
@@ -90,18 +92,33 @@ async def measure(
     for site in (ours, theirs):
         hammer(site.port, requests, clients=CLIENTS, seconds=WARM_UP_SECONDS)
     file = folder / "insert.sql"
-    pool = await connect(Secret(cluster.url), size_max=1)
-    async with connection(pool) as conn:
-        file.write_text(await pgbench.script(conn))
-        await conn.execute(ANALYZE)
-    await pool.close()
+    file.write_text(await told(cluster, pgbench.script))
     rounds = []
     for number in range(1, ROUNDS + 1):
+        await told(cluster, settle)
         limit = at_most(cluster, file)
-        mine, other = (create(cluster, site, requests) for site in (ours, theirs))
+        await told(cluster, settle)
+        mine = create(cluster, ours, requests)
+        await told(cluster, settle)
+        other = create(cluster, theirs, requests)
         rounds.append((mine.load.per_second, limit.load.per_second, other.load.per_second))
         report(number, mine, limit, other)
     return rounds
+
+
+async def told(cluster: postgres.Cluster, work: Callable[[Conn], Awaitable[T]]) -> T:
+    """Do something with a connection."""
+    pool = await connect(Secret(cluster.url), size_max=1)
+    async with connection(pool) as conn:
+        done = await work(conn)
+    await pool.close()
+    return done
+
+
+async def settle(conn: Conn) -> None:
+    """Let Postgres do now what it would do in another's turn."""
+    for statement in SETTLE:
+        await conn.execute(statement)
 
 
 def at_most(cluster: postgres.Cluster, file: Path) -> Run:

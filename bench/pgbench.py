@@ -27,6 +27,7 @@ DRAWN: Final = """
 """
 FRESH_PAYMENT: Final = {
     "id": "gen_random_uuid()",
+    "chain": "'nobody''s'",  # or the gateway would watch these addresses in its turn
     "address": f"'0x' || {HEX} || lpad(to_hex(:c::bigint), 8, '0')",
     "derivation_index": ":c::bigint",
     "order_id": f"'order-' || right({HEX}, 12)",

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl
-from sqlalchemy import DateTime, ForeignKey, MetaData, Numeric, Text, UniqueConstraint
+from sqlalchemy import DateTime, ForeignKey, MetaData, Numeric, Sequence, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -37,13 +37,9 @@ class ApiKey(Base):
     expires_at: Mapped[datetime | None]
 
 
-class Wallet(Base):
-    """How many addresses were given out."""
-
-    __tablename__ = "wallets"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    next_index: Mapped[int]
+NEXT_INDEX: Final = Sequence(
+    "next_index", start=0, minvalue=0, schema="twin", metadata=Base.metadata
+)
 
 
 class Payment(Base):

@@ -88,7 +88,7 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> Gateway:
     served = await prepare(pool, settings, clock)
     await check_tokens(settings.networks)
     wake, tidings, audience = asyncio.Event(), Tidings(pool), Audience(pool, clock)
-    heard = News(wake.set, tidings.wake, audience.wake.set)
+    heard = News(wake.set, tidings.wake, audience.stir)
     bell = Bell(settings.database.url, heard.set)
     stack.push_async_callback(bell.close)
     common = (pool, clock, health, news := News(heard.set, bell.ring))

@@ -3,20 +3,26 @@
 The same key with the same request is one request, however often it comes; with another
 request it is a mistake of the caller, who is told so. A key belongs to who sent it: two
 callers may use the same one.
+
+A key has an occasion, from when it was first said until it is forgotten. What a request makes
+is named after its occasion, so whoever does the request a second time finds it made.
 """
 
+from datetime import datetime
 from hashlib import sha256
 from typing import Final
+from uuid import UUID, uuid5
 
 from msgspec import Struct
 
 from ctrip.core.errors import RequestError
+from ctrip.core.ids import NAMESPACE, KeyId
 
 KEY_LENGTH_MAX: Final = 255  # characters, as at Stripe
 
 
 class BadIdempotencyKey(RequestError):
-    """The header holds no key."""
+    """The header holds no key, or is there twice."""
 
     code = "invalid_idempotency_key"
 
@@ -26,6 +32,13 @@ class IdempotencyKeyReused(RequestError):
 
     status = 409
     code = "idempotency_key_reused"
+
+
+class AnswerLost(RequestError):
+    """What was asked is done, but its answer held a secret that cannot be told again."""
+
+    status = 409
+    code = "idempotency_answer_lost"
 
 
 class IdempotencyKey(Struct, frozen=True):
@@ -43,6 +56,11 @@ def key_of(text: str, method: str, path: str, body: bytes) -> IdempotencyKey:
         )
     request = b"%b %b\n%b" % (method.encode(), path.encode(), body)
     return IdempotencyKey(text, sha256(request).hexdigest())
+
+
+def occasion_of(owner: KeyId, key: str, since: datetime) -> UUID:
+    """Return what stands for everything that comes of a key that was first said then."""
+    return uuid5(NAMESPACE, f"{owner} {since.isoformat()} {key}")
 
 
 def reused() -> IdempotencyKeyReused:

@@ -31,7 +31,7 @@ class Place(Struct, frozen=True):
 
 
 class Addresses:
-    """Hands out the addresses of a wallet, to one batch at a time."""
+    """Hands out the addresses of a wallet."""
 
     def __init__(self, wallet: Wallet, pool: Pool) -> None:
         self.wallet = wallet.fingerprint
@@ -42,18 +42,17 @@ class Addresses:
 
     async def take(self, count: int) -> list[Place]:
         """Return places for a batch."""
-        lacking = count - len(self._places)
-        if lacking > len(self._indexes):
+        while (lacking := count - len(self._places)) > len(self._indexes):
             await self._reserve(count)
         self._places.extend(self._derive([self._indexes.popleft() for _ in range(lacking)]))
         return [self._places.popleft() for _ in range(count)]
 
     async def prepare(self, count: int) -> None:
-        """Derive for a batch to come, as far as indexes are reserved."""
-        count = min(count - len(self._places), len(self._indexes))
-        if count > 0:
-            indexes = [self._indexes.popleft() for _ in range(count)]
-            self._places.extend(self._derive(indexes))
+        """Derive for a batch to come; a small one is not worth a gap."""
+        if count >= BUSY_BATCH_MIN and len(self._indexes) < count:
+            await self._reserve(count)
+        lacking = min(count - len(self._places), len(self._indexes))
+        self._places.extend(self._derive([self._indexes.popleft() for _ in range(lacking)]))
 
     async def _reserve(self, count: int) -> None:
         """Reserve for a batch; under load also for some that follow."""

@@ -132,6 +132,11 @@ class Audience:
         finally:
             self._leave(payment_id, listener)
 
+    def stir(self) -> None:
+        """Be told of news, which wakes nobody where nobody listens."""
+        if self._of:
+            self.wake.set()
+
     def stop(self) -> None:
         """Send everybody away, because the process ends."""
         self._is_over = True

@@ -26,12 +26,12 @@ from ctrip.core.ids import (
 from ctrip.core.payment import Payment
 from ctrip.core.plays import EXPIRES_IN, Case
 from ctrip.core.price import Price, Quote
-from ctrip.flows.enroll import Enroller, Made, Replay
+from ctrip.flows.enroll import Enroller, Made, Replay, answer_again
 from ctrip.flows.price import Pricer
 from ctrip.settings import Network, Payments
-from ctrip.store import blocks
+from ctrip.store import births, blocks
 from ctrip.store.payments import Birth
-from ctrip.store.pool import Pool, connection
+from ctrip.store.pool import DatabaseOutage, Pool, connection
 from ctrip.wallet.derive import Wallet
 from ctrip.webhooks.guard import Guard
 
@@ -109,24 +109,47 @@ class Creator:
             wallet, pool, news, on_open, orders_are_unique=settings.order_id_unique
         )
 
-    async def create(self, order: Order) -> Made | Replay:
+    async def create(
+        self, order: Order, *, require: Callable[[], None] | None = None
+    ) -> Made | Replay:
         """Return a new payment with an address of its own, written and announced.
 
-        An order whose key was said before is answered as it was then.
+        An order whose key was said before is answered as it was then, also if it is not
+        possible any more. `require` raises what else makes it impossible.
         """
-        chain = self._chains.get(order.chain)
-        if chain is None:
-            raise UnsupportedChain(f"Unsupported chain: {order.chain}")
-        token = find_token(chain, order.token_id)
-        if order.webhook_url and (fault := self._guard.check_url(order.webhook_url)):
-            raise BadWebhookUrl(f"webhook_url: {fault}")
-        await self._check_watched(chain.name)
-        if order.price is None:
-            amount, quote = order.amount or Amount(0), None
-        else:
-            amount, quote = await self._pricer.convert(order.price, chain, token)
-        payment = self._draw_up(order, chain, token, amount, quote)
+        try:
+            if require:
+                require()
+            chain = self._chains.get(order.chain)
+            if chain is None:
+                raise UnsupportedChain(f"Unsupported chain: {order.chain}")
+            token = find_token(chain, order.token_id)
+            if order.webhook_url and (fault := self._guard.check_url(order.webhook_url)):
+                raise BadWebhookUrl(f"webhook_url: {fault}")
+            await self._check_watched(chain.name)
+            if order.price is None:
+                amount, quote = order.amount or Amount(0), None
+            else:
+                amount, quote = await self._pricer.convert(order.price, chain, token)
+            payment = self._draw_up(order, chain, token, amount, quote)
+        except DatabaseOutage:
+            raise  # nobody can look now whether it was made
+        except (RequestError, OutageError):
+            if order.key and (made_before := await self._made_before(order.owner, order.key)):
+                return made_before
+            raise
         return await self._enroller.enroll(Birth(payment, order.key))
+
+    async def _made_before(self, owner: KeyId, key: IdempotencyKey) -> Replay | None:
+        """Return what a key was answered, None if nothing; raise if it was another request."""
+        async with connection(self._pool) as conn:
+            first = await births.answered(conn, owner, key.text)
+        if first is None:
+            return None
+        again = answer_again(key, first)
+        if isinstance(again, RequestError):
+            raise again
+        return again
 
     def _draw_up(
         self, order: Order, chain: Chain, token: Token | None, amount: Amount, quote: Quote | None

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from msgspec import UNSET, json
 
@@ -82,16 +82,23 @@ class Endpoints:
             live = await endpoint_secrets.live_of_all(conn, ids, now=now)
         return [self._keyring.show(one, live[one.id]) for one in found]
 
-    async def create(self, new: New) -> tuple[Endpoint, str]:
-        """Make an endpoint; return it with what its receiver verifies by, which is told once."""
+    async def create(self, new: New, occasion: UUID | None = None) -> tuple[Endpoint, str]:
+        """Make an endpoint, one on an occasion; return it with what its receiver verifies by."""
         self._keyring.require()
-        register.check(new, self._guard)
-        secret = new.secret or Secret(make_secret(new.signature))
-        endpoint_id = EndpointId(PREFIX + uuid4().hex)
+        number = occasion or uuid4()
+        endpoint_id = EndpointId(PREFIX + number.hex)
         async with transaction(self._pool) as conn:
+            if occasion and (there_is := await endpoints.find(conn, endpoint_id)):
+                sealed = await endpoint_secrets.find(conn, occasion)
+                return there_is, self._keyring.told_again(endpoint_id, sealed)
+            register.check(new, self._guard)
+            secret = new.secret or Secret(make_secret(new.signature))
             wish = self._wish(endpoint_id, new)
             made = await endpoints.add(conn, endpoint_id, wish, now=self._clock.now())
-            await self._add_secret(conn, endpoint_id, secret)
+            if made:
+                await self._add_secret(conn, endpoint_id, number, secret)
+        if made is None:  # an earlier try was not over yet
+            return await self.create(new, occasion)
         log.info("endpoint made", endpoint_id=endpoint_id)
         return made, told(secret)
 
@@ -135,11 +142,12 @@ class Endpoints:
         overlap: timedelta = ROTATION_OVERLAP,
         secret: Secret | None = None,
         signature: SecretKind | None = None,
+        occasion: UUID | None = None,
     ) -> str:
         """Give an endpoint a new secret, and return what its receiver verifies by.
 
         The old ones sign beside it until `overlap` is over. A secret that is made is of the
-        kind of the newest one, unless `signature` says otherwise.
+        kind of the newest one, unless `signature` says otherwise. On an occasion there is one.
         """
         faults = {
             "overlap_seconds": register.overlap_fault(overlap),
@@ -150,6 +158,8 @@ class Endpoints:
         now = self._clock.now()
         async with transaction(self._pool) as conn:
             own(await endpoints.hold(conn, endpoint_id))
+            if occasion and (sealed := await endpoint_secrets.find(conn, occasion)):
+                return self._keyring.told_again(endpoint_id, sealed)
             before = await endpoint_secrets.live(conn, endpoint_id, now=now)
             kind = signature or self._keyring.kind(before)
             await endpoint_secrets.expire(conn, endpoint_id, at=now + overlap)
@@ -160,7 +170,7 @@ class Endpoints:
                     " or rotate with an overlap of 0 to end them all"
                 )
             new = secret or Secret(make_secret(kind))
-            await self._add_secret(conn, endpoint_id, new)
+            await self._add_secret(conn, endpoint_id, occasion or uuid4(), new)
             await endpoints.change(conn, endpoint_id, Wish(), now=now)  # the sender reads it anew
         log.info("secret rotated", endpoint_id=endpoint_id)
         return told(new)
@@ -248,11 +258,13 @@ class Endpoints:
             return None
         return self._keyring.seal(json.encode(register.revealed(headers)), owner=endpoint_id)
 
-    async def _add_secret(self, conn: Conn, endpoint_id: EndpointId, secret: Secret) -> None:
+    async def _add_secret(
+        self, conn: Conn, endpoint_id: EndpointId, secret_id: UUID, secret: Secret
+    ) -> None:
         await endpoint_secrets.add(
             conn,
             endpoint_secrets.SealedSecret(
-                id=uuid4(),
+                id=secret_id,
                 endpoint_id=endpoint_id,
                 sealed=self._keyring.seal(secret.reveal().encode(), owner=endpoint_id),
                 created_at=self._clock.now(),

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from ctrip import logs
 from ctrip.core.endpoints import EndpointId, site_of
 from ctrip.core.errors import InvariantError, OutageError, RequestError
-from ctrip.core.idempotency import reused
+from ctrip.core.idempotency import IdempotencyKey, reused
 from ctrip.core.ids import ChainName, PaymentId
 from ctrip.core.payment import Payment
 from ctrip.core.view import payment_body, payment_in
@@ -94,22 +94,21 @@ class Enroller:
         self._orders_are_unique = orders_are_unique
         self._sites: set[EndpointId] = set()  # of webhook URLs, known to be written
         self._waiting: dict[PaymentId, Waiting] = {}
-        self._is_writing = False
+        self._writer: PaymentId | None = None
 
     async def enroll(self, birth: Birth) -> Made | Replay:
         """Return the payment with its address, written and announced, or what was there before."""
         mine = birth.payment.id
         told: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
         self._waiting[mine] = Waiting(birth, told)
-        if not self._is_writing:
-            self._is_writing = True
-            asyncio.get_running_loop().call_soon(self._let_next_write)  # others join meanwhile
+        if self._writer is None:
+            self._writer = mine
+            asyncio.get_running_loop().call_soon(self._pass_on, mine)  # others join meanwhile
         try:
             outcome = await told
         except asyncio.CancelledError:
             self._waiting.pop(mine, None)
-            if told.done() and not told.cancelled() and told.result() is None:
-                self._let_next_write()
+            self._pass_on(mine)
             raise
         if outcome is None:
             outcome = (await self._write_batch(mine))[mine]
@@ -117,19 +116,19 @@ class Enroller:
             raise outcome
         return outcome
 
-    def _let_next_write(self) -> None:
-        """Pass on to the first who still waits."""
-        for waiting in self._waiting.values():
+    def _pass_on(self, writer: PaymentId) -> None:
+        """Let the first who still waits write, unless this writer has passed on already."""
+        if self._writer != writer:
+            return
+        self._writer = None
+        for mine, waiting in self._waiting.items():
             if not waiting.told.done():
+                self._writer = mine
                 waiting.told.set_result(None)
                 return
-        self._is_writing = False
 
     async def _write_batch(self, first: PaymentId) -> dict[PaymentId, Outcome]:
-        """Write one and what else fits of what waits, and tell those who wait what became of it.
-
-        The next batch comes first: Postgres would wait for it longer than those who are told.
-        """
+        """Write one and what else fits of what waits, and tell those who wait what became of it."""
         batch = [self._waiting.pop(first), *islice(self._waiting.values(), BATCH_MAX - 1)]
         births = {waiting.birth.payment.id: waiting.birth for waiting in batch}
         for one in births:
@@ -144,7 +143,7 @@ class Enroller:
                 raise
             outcomes = dict.fromkeys(births, fault)
         finally:
-            self._let_next_write()
+            self._pass_on(first)
             tell(batch, outcomes)
         for chain in {made.payment.chain for made in outcomes.values() if isinstance(made, Made)}:
             self._on_open(chain)
@@ -184,18 +183,24 @@ class Enroller:
                 await endpoints.add_sites(conn, list(strangers.values()), now=now)
                 self._sites = self._sites if len(self._sites) < SITES_KNOWN_MAX else set()
                 self._sites |= strangers.keys()
-            return await births.write(
+            written = await births.write(
                 conn,
                 new,
                 wallet=self._addresses.wallet,
                 orders_are_unique=self._orders_are_unique,
                 now=now,
             )
+            if len(written) == len(new):  # else it is to be found out what is in the way
+                # At once: Postgres would wait for the next batch longer than who is told of this.
+                self._pass_on(new[0].payment.id)
+            return written
 
     async def _find(self, unwritten: Sequence[Birth]) -> dict[PaymentId, Outcome]:
         """Find out what is in the way of payments, or what a lost answer would have said."""
         async with connection(self._pool) as conn:
-            there = await births.in_the_way(conn, unwritten)
+            there = await births.in_the_way(
+                conn, unwritten, orders_are_unique=self._orders_are_unique
+            )
             others = [other for one, other in there.items() if other != one]
             answers = await births.first_answers(conn, others) if others else {}
         if len(others) < len(there):
@@ -213,15 +218,23 @@ def at(payment: Payment, place: Place) -> Payment:
 
 
 def judge(birth: Birth, other: PaymentId, first: FirstAnswer | None) -> Outcome:
-    """Say what becomes of a payment, given the one that is there."""
+    """Say what becomes of a payment, given the one that is there and, of another, its answer."""
+    mine = birth.payment
+    if other == mine.id:
+        return Made(mine, payment_body(mine))
     if first is None:
-        return Made(birth.payment, payment_body(birth.payment))
+        return InvariantError(f"payment {other} was never announced")
     if birth.key and first.key and birth.key.text == first.key.text:
-        same = birth.key.fingerprint == first.key.fingerprint
-        return Replay(payment_in(first.body)) if same else reused()
-    if birth.payment.order_id is None or birth.payment.order_id != first.order_id:
-        raise InvariantError(f"payment {birth.payment.id} was given the address of {other}")
-    return OrderTaken(f"order_id {birth.payment.order_id} has a payment already: {other}")
+        return answer_again(birth.key, first)
+    if mine.order_id is None or mine.order_id != first.order_id:
+        return InvariantError(f"payment {mine.id} was given the address of {other}")
+    return OrderTaken(f"order_id {mine.order_id} has a payment already: {other}")
+
+
+def answer_again(key: IdempotencyKey, first: FirstAnswer) -> Replay | RequestError:
+    """Return what a key is answered that was said before."""
+    same = first.key is not None and first.key.fingerprint == key.fingerprint
+    return Replay(payment_in(first.body)) if same else reused()
 
 
 def tell(batch: Sequence[Waiting], outcomes: Mapping[PaymentId, Outcome]) -> None:

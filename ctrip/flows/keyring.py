@@ -11,6 +11,7 @@ from msgspec import Struct, json
 
 from ctrip.core.endpoints import EndpointId
 from ctrip.core.errors import RequestError
+from ctrip.core.idempotency import AnswerLost
 from ctrip.flows.receivers import sealer_of
 from ctrip.settings import Secret, Webhooks
 from ctrip.store.endpoint_secrets import SealedSecret
@@ -65,6 +66,16 @@ class Keyring:
     def open(self, sealed: bytes, *, owner: str) -> bytes:
         """Return what was sealed; raise SecretsKeyMissing or Unsealable."""
         return self.require().open(sealed, owner=owner)
+
+    def told_again(self, endpoint_id: EndpointId, secret: SealedSecret | None) -> str:
+        """Return what a receiver was told that nobody heard; raise AnswerLost."""
+        plain = self._open(secret.sealed, endpoint_id) if secret else None
+        if plain is None:
+            raise AnswerLost(
+                f"An earlier try of this request gave {endpoint_id} a secret that cannot be told"
+                " again: give it another, with a new Idempotency-Key"
+            )
+        return told(Secret(plain.decode()))
 
     def kind(self, live: Sequence[SealedSecret]) -> SecretKind:
         """Return the kind of the newest secret, as far as it can be read."""

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from ctrip.core.ids import KeyId
 from ctrip.core.keys import (
@@ -25,13 +25,14 @@ def make_key(
     *,
     allowed_cidrs: Collection[str] = (),
     lifetime: timedelta | None = None,
+    key_id: UUID | None = None,
 ) -> tuple[str, ApiKey, bytes]:
     """Return a new key's text, which is shown once, its record and its digest; or raise Unfit."""
     if faults := faults_in(name, scopes, allowed_cidrs, lifetime):
         raise Unfit(faults)
     text = PREFIX + secrets.token_urlsafe(CHANCE_BYTES)
     record = ApiKey(
-        id=KeyId(uuid4()),
+        id=KeyId(key_id or uuid4()),
         name=name,
         prefix=text[:PREFIX_SHOWN],
         scopes=frozenset(scopes),

@@ -29,13 +29,13 @@ class Changes(Struct, frozen=True):
 
 ADD = """
 INSERT INTO api_keys (id, name, prefix, digest, scopes, allowed_cidrs, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING
 """
 
 
-async def add(conn: Conn, key: ApiKey, digest: bytes) -> None:
-    """Write a new key."""
-    await conn.execute(
+async def add(conn: Conn, key: ApiKey, digest: bytes) -> bool:
+    """Write a new key; return False if there is one of this id."""
+    tag = await conn.execute(
         ADD,
         key.id,
         key.name,
@@ -46,6 +46,7 @@ async def add(conn: Conn, key: ApiKey, digest: bytes) -> None:
         key.created_at,
         key.expires_at,
     )
+    return tag == "INSERT 0 1"
 
 
 REVOKE = """

@@ -6,9 +6,9 @@ there were four, in the path that every shop waits for.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct, json
 
@@ -76,30 +76,26 @@ class Sought(Struct, frozen=True):
     address: RawAddress
 
 
-async def in_the_way(conn: Conn, unwritten: Sequence[Birth]) -> dict[PaymentId, PaymentId]:
+async def in_the_way(
+    conn: Conn, unwritten: Sequence[Birth], *, orders_are_unique: bool
+) -> dict[PaymentId, PaymentId]:
     """Return which payment was there before each of those that could not be written.
 
     It is the same one if its write was not heard of, one of the same key, one of the
-    same order, or, which must not be, one of the same address.
+    same order where orders are unique, or, which must not be, one of the same address.
     """
     sought = [
         Sought(
             b.payment.id,
             b.payment.owner,
             b.key.text if b.key else None,
-            b.payment.order_id,
+            b.payment.order_id if orders_are_unique else None,
             raw(b.payment.address),
         )
         for b in unwritten
     ]
     rows = await conn.fetch(IN_THE_WAY, json.encode(sought).decode())
     return {row["id"]: row["there"] for row in rows if row["there"]}
-
-
-FIRST_ANSWERS = """
-SELECT p.id, p.idempotency_key AS key, p.fingerprint, p.order_id, v.body
-FROM payments p JOIN events v ON v.payment_id = p.id AND v.sequence = 1 WHERE p.id = ANY($1::uuid[])
-"""
 
 
 class FirstAnswer(Struct, frozen=True):
@@ -110,13 +106,31 @@ class FirstAnswer(Struct, frozen=True):
     body: bytes  # of its first event
 
 
+FIRST_ANSWERS = """
+SELECT p.id, p.idempotency_key AS key, p.fingerprint, p.order_id, v.body
+FROM payments p JOIN events v ON v.payment_id = p.id AND v.sequence = 1 WHERE p.id = ANY($1::uuid[])
+"""
+
+
 async def first_answers(conn: Conn, ids: Sequence[PaymentId]) -> dict[PaymentId, FirstAnswer]:
     """Return what was said of payments when they were new."""
-    return {
-        row["id"]: FirstAnswer(
-            None if row["key"] is None else IdempotencyKey(row["key"], row["fingerprint"]),
-            row["order_id"],
-            row["body"],
-        )
-        for row in await conn.fetch(FIRST_ANSWERS, ids)
-    }
+    return {row["id"]: first_answer({**row}) for row in await conn.fetch(FIRST_ANSWERS, ids)}
+
+
+ANSWERED = """
+SELECT p.idempotency_key AS key, p.fingerprint, p.order_id, v.body
+FROM payments p JOIN events v ON v.payment_id = p.id AND v.sequence = 1
+WHERE p.owner = $1 AND p.idempotency_key = $2
+"""
+
+
+async def answered(conn: Conn, owner: KeyId, key: str) -> FirstAnswer | None:
+    """Return what was said when a payment was made for a key, if one was."""
+    row = await conn.fetchrow(ANSWERED, owner, key)
+    return None if row is None else first_answer({**row})
+
+
+def first_answer(row: Mapping[str, Any]) -> FirstAnswer:
+    """Read what was said of a payment when it was new."""
+    key = None if row["key"] is None else IdempotencyKey(row["key"], row["fingerprint"])
+    return FirstAnswer(key, row["order_id"], row["body"])

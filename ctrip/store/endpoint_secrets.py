@@ -30,6 +30,15 @@ async def add(conn: Conn, new: SealedSecret) -> None:
     await conn.execute(ADD, new.id, new.endpoint_id, new.sealed, new.created_at)
 
 
+FIND = "SELECT * FROM endpoint_secrets WHERE id = $1"
+
+
+async def find(conn: Conn, secret: UUID) -> SealedSecret | None:
+    """Return a secret, expired or not."""
+    row = await conn.fetchrow(FIND, secret)
+    return None if row is None else convert({**row}, SealedSecret)
+
+
 EXPIRE = """
 UPDATE endpoint_secrets SET expires_at = $2 WHERE endpoint_id = $1
 AND (expires_at IS NULL OR expires_at > $2)

@@ -96,12 +96,16 @@ class Wish(Struct, frozen=True, kw_only=True):
 ADD = """
 INSERT INTO endpoints (id, kind, url, description, event_types, format, headers, concurrency_max,
     rate_max, enabled, revision, created_at, updated_at)
-VALUES ($1, 'api', $3, $4, $5, $6, $7, $8, $9, true, 1, $2, $2) RETURNING *
+VALUES ($1, 'api', $3, $4, $5, $6, $7, $8, $9, true, 1, $2, $2)
+ON CONFLICT (id) DO NOTHING RETURNING *
 """
 
 
-async def add(conn: Conn, endpoint_id: EndpointId, new: Wish, *, now: datetime) -> Endpoint:
-    """Write an endpoint that is made over the API, of which everything is said."""
+async def add(conn: Conn, endpoint_id: EndpointId, new: Wish, *, now: datetime) -> Endpoint | None:
+    """Write an endpoint that is made over the API, of which everything is said.
+
+    Return None, and write nothing, if there is one of this id.
+    """
     types = new.event_types
     row = await conn.fetchrow(
         ADD,
@@ -115,7 +119,7 @@ async def add(conn: Conn, endpoint_id: EndpointId, new: Wish, *, now: datetime) 
         said(new.concurrency_max),
         said(new.rate_max),
     )
-    return convert({**(row or {})}, Endpoint)
+    return None if row is None else convert({**row}, Endpoint)
 
 
 # Another URL is another receiver, which has not failed yet.

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
-from ctrip.core.idempotency import BadIdempotencyKey, IdempotencyKeyReused
+from ctrip.core.idempotency import AnswerLost, BadIdempotencyKey, IdempotencyKeyReused
 from ctrip.flows.repeat import UnderWay
 from ctrip.web.limits import RateLimited
 from ctrip.web.operation import Operation, Refusal
@@ -134,6 +134,7 @@ def refusals(operation: Operation) -> dict[int, dict[str, str]]:
     kinds += (NotFound,) if ids_in(operation.path) else ()
     kinds += OF_REPEATS if is_repeatable(operation) else ()
     kinds += (UnderWay,) if is_repeatable(operation) and operation.repeats != "own" else ()
+    kinds += (AnswerLost,) if operation.repeats == "sealed" else ()
     told = {status: dict(codes) for status, codes in ALWAYS.items()}
     for kind in kinds:
         told.setdefault(kind.status, {}).setdefault(kind.code, inspect.getdoc(kind) or "")

@@ -27,6 +27,7 @@ from ctrip.web.auth import Caller
 from ctrip.web.bodies import parse, parse_query, read_body
 from ctrip.web.endpoint_wire import EndpointView, ListDeliveries, ListEndpoints, Queued, Sent
 from ctrip.web.lists import All, Cursor, answer, in_utc, listed, read_cursor
+from ctrip.web.repeats import occasion_in
 
 ID: Final = re.compile(r"we_[a-z0-9]{1,40}")
 FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,7 +46,7 @@ class EndpointPages:
     async def create(self, request: Request, _caller: Caller) -> Response:
         """Make an endpoint; 201, with its secret."""
         asked = parse(await read_body(request), wire.CREATE)
-        made, secret = await self._flow.create(wire.new_of(asked))
+        made, secret = await self._flow.create(wire.new_of(asked), occasion_in(request))
         return answer(replace(await self._shown(made), secret=secret), 201)
 
     async def list_all(self, request: Request, _caller: Caller) -> Response:
@@ -87,6 +88,7 @@ class EndpointPages:
             overlap=timedelta(seconds=asked.overlap_seconds),
             secret=None if asked.secret is None else Secret(asked.secret),
             signature=asked.signature,
+            occasion=occasion_in(request),
         )
         shown = await self._shown(await self._flow.find(endpoint_id))
         return answer(replace(shown, secret=secret))

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ctrip.clock import Clock
+from ctrip.core.idempotency import AnswerLost
 from ctrip.core.ids import KeyId
 from ctrip.core.keys import (
     CIDR_LENGTH_MAX,
@@ -39,6 +40,7 @@ from ctrip.web.bodies import parse, parse_query, read_body
 from ctrip.web.lists import PAGE_MAX, Cursor, Limit, Listed, answer, listed, read_cursor
 from ctrip.web.operation import Operation
 from ctrip.web.problems import FieldError, InvalidBody, NotFound
+from ctrip.web.repeats import occasion_in
 
 ALL: Final = "/api/v1/keys"
 ONE: Final = ALL + "/{key_id}"
@@ -167,9 +169,14 @@ class KeyPages:
             self._clock.now(),
             allowed_cidrs=asked.allowed_cidrs,
             lifetime=None if asked.expires_in is None else timedelta(seconds=asked.expires_in),
+            key_id=occasion_in(request),
         )
         async with connection(self._pool) as conn:
-            await accounts.add(conn, record, digest)
+            if not await accounts.add(conn, record, digest):
+                raise AnswerLost(
+                    f"An earlier try of this request made the key {record.id}, and its text cannot"
+                    " be told again: revoke it, and make another with a new Idempotency-Key"
+                )
         return answer(show_key(record, text=text), 201)
 
     async def list_all(self, request: Request, _caller: Caller) -> Response:

@@ -107,7 +107,6 @@ class MethodNotAllowed(RequestError):
 # Headers that go with a refusal.
 BESIDE: Final[Mapping[type[RequestError], dict[str, str]]] = {
     Unauthorized: {"www-authenticate": "Bearer"},
-    UnderWay: {"retry-after": "1"},
 }
 
 
@@ -134,6 +133,8 @@ def refusal(error: RequestError) -> Response:
     headers = BESIDE.get(type(error))
     if isinstance(error, WrongState):
         problem = replace(problem, status=error.is_now, allowed=error.allowed)
+    elif isinstance(error, UnderWay):
+        headers = {"retry-after": str(error.retry_after_seconds)}
     elif isinstance(error, MethodNotAllowed):
         headers = {"allow": error.allowed}
     return answer(error.status, problem, headers)

@@ -5,25 +5,40 @@ page is handed the same bytes again.
 """
 
 from typing import Final
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive
 
-from ctrip.core.idempotency import IdempotencyKey, key_of
+from ctrip.core.idempotency import BadIdempotencyKey, IdempotencyKey, key_of
 from ctrip.flows.repeat import Answer, Repeats
 from ctrip.web.auth import Caller
 from ctrip.web.bodies import read_bytes
 from ctrip.web.operation import Operation
 
 HEADER: Final = "idempotency-key"
+OCCASION: Final = "ctrip.occasion"  # of a request, in its scope
 REPLAYED: Final = {"idempotent-replayed": "true"}  # on an answer that was given before
 
 
 def key_in(request: Request, body: bytes) -> IdempotencyKey | None:
     """Return what a request may be repeated by; None if its caller did not say."""
-    text = request.headers.get(HEADER)
-    return None if text is None else key_of(text, request.method, request.scope["path"], body)
+    return key_said(request, body) if HEADER in request.headers else None
+
+
+def key_said(request: Request, body: bytes) -> IdempotencyKey:
+    """Return the key of a request that has one."""
+    said = request.headers.getlist(HEADER)
+    if len(said) != 1:
+        raise BadIdempotencyKey("Idempotency-Key must be there once")
+    return key_of(said[0], request.method, request.scope["path"], body)
+
+
+def occasion_in(request: Request) -> UUID | None:
+    """Return after what to name what a request makes; None if it will not be repeated."""
+    occasion: UUID | None = request.scope.get(OCCASION)
+    return occasion
 
 
 async def answered_once(
@@ -31,10 +46,11 @@ async def answered_once(
 ) -> Response:
     """Return what an operation answers, or what it answered when it was asked before."""
     body = await read_bytes(request)
-    key = key_of(request.headers[HEADER], request.method, request.scope["path"], body)
+    key = key_said(request, body)
 
-    async def work() -> Answer:
-        answer = await operation.page(Request(request.scope, said_again(body)), caller)
+    async def work(occasion: UUID) -> Answer:
+        scope = {**request.scope, OCCASION: occasion}
+        answer = await operation.page(Request(scope, said_again(body)), caller)
         return Answer(answer.status_code, bytes(answer.body))
 
     done = await repeats.once(caller.key_id, key, work, has_secret=operation.repeats == "sealed")

@@ -252,3 +252,17 @@ async def test_a_fault_is_never_one_of_ours(bench: Bench) -> None:
         with pytest.raises(RequestError) as refused:
             await call
         assert refused.value.status == 404
+
+
+async def test_tries_of_one_occasion_make_one_endpoint_and_one_rotation(pool: Pool) -> None:
+    """They overlap when a process was frozen and another took its work on."""
+    bench, making, rotating = Bench(pool), uuid4(), uuid4()
+    made = await asyncio.gather(*(bench.flow.create(New(url=URL), making) for _ in range(6)))
+    assert all(one == made[0] for one in made)
+    endpoint_id = made[0][0].id
+    told = await asyncio.gather(
+        *(bench.flow.rotate(endpoint_id, occasion=rotating) for _ in range(6))
+    )
+    assert len(set(told)) == 1
+    assert len(await bench.signatures(endpoint_id)) == 2
+    assert (await bench.make())[0] != endpoint_id

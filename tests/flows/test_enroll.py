@@ -6,16 +6,18 @@ from uuid import uuid4
 
 import pytest
 
+from ctrip.core.errors import InvariantError
 from ctrip.core.idempotency import IdempotencyKey, IdempotencyKeyReused, key_of
-from ctrip.core.ids import KeyId, raw
+from ctrip.core.ids import KeyId, PaymentId, raw
 from ctrip.core.view import payment_body
 from ctrip.flows.create import Order
-from ctrip.flows.enroll import Made, OrderTaken, Replay
+from ctrip.flows.enroll import Made, OrderTaken, Replay, judge
 from ctrip.settings import Payments, Secret
 from ctrip.store import pool as store
+from ctrip.store.payments import Birth
 from tests.flows.world import ANVIL, World
-from tests.support.builders import new
-from tests.support.tcp_proxy import AFTER, proxy_before
+from tests.support.builders import a_payment, new
+from tests.support.tcp_proxy import AFTER, BEFORE, proxy_before
 
 OWNER, OTHER = KeyId(uuid4()), KeyId(uuid4())
 UNIQUE = Payments(order_id_unique=True)
@@ -116,3 +118,51 @@ async def test_a_lost_answer_is_not_mistaken_for_a_twin(world: World, database: 
     assert proxy.lost == 1
     assert [type(one) for one in made] == [OrderTaken, Made, Made, Made]
     assert await count(world) == [4, 4]
+
+
+@pytest.mark.parametrize("keys", [(None, None), (said("a"), said("b"))])
+async def test_of_two_creates_of_an_order_whose_commit_was_not_heard_one_is_made(
+    world: World, database: str, keys: tuple[IdempotencyKey | None, ...]
+) -> None:
+    async with proxy_before(database) as proxy:
+        pool = await store.connect(Secret(proxy.url), size_max=4)
+        maker = world.creator_on(pool, UNIQUE)
+        await maker.create(an_order(order_id="A-0"))
+        proxy.loses(AFTER)
+        orders = [an_order(order_id="A-1", key=key) for key in keys]
+        made = await asyncio.gather(*map(maker.create, orders), return_exceptions=True)
+        pool.terminate()
+    assert proxy.lost == 1
+    assert {type(one) for one in made} == {Made, OrderTaken}
+    assert await count(world) == [2, 2]
+
+
+async def test_an_order_of_when_they_were_unique_is_in_nobodys_way_now(
+    world: World, database: str
+) -> None:
+    await world.creator_on(world.pool, UNIQUE).create(an_order(order_id="A-1"))
+    async with proxy_before(database) as proxy:
+        pool = await store.connect(Secret(proxy.url), size_max=4)
+        maker = world.creator_on(pool)
+        await maker.create(an_order(order_id="A-0"))
+        proxy.loses(BEFORE)
+        new(await maker.create(an_order(order_id="A-1")))
+        pool.terminate()
+    assert proxy.lost == 1
+
+
+async def test_an_address_that_is_taken_stops_one_payment_and_not_its_batch(world: World) -> None:
+    maker = world.creator_on(world.pool)
+    taken = new(await maker.create(an_order()))
+    async with world.pool.acquire() as conn:
+        await conn.execute("UPDATE wallets SET next_index = $1", taken.derivation_index)
+    orders = [an_order() for _ in range(100)]
+    made = await asyncio.gather(*map(maker.create, orders), return_exceptions=True)
+    assert [type(one) for one in made if not isinstance(one, Made)] == [InvariantError]
+    assert await count(world) == [100, 100]
+
+
+def test_a_payment_that_is_not_written_is_never_said_to_be() -> None:
+    birth, other = Birth(a_payment()), PaymentId(uuid4())
+    assert isinstance(judge(birth, birth.payment.id, None), Made)
+    assert isinstance(judge(birth, other, None), InvariantError)

@@ -136,8 +136,8 @@ async def run(fuzz: Fuzz, folder: Path) -> Outcome:
         *("--config-file", str(config), "run", str(document), "--url", fuzz.url, "--no-color"),
         *("--checks", "all", "--phases", fuzz.phases),
         *("--report", "json", "--report-json-path", str(report)),
-        cwd=ROOT,
-        env={**os.environ, KEY_KEPT: fuzz.key_id, COUNTS: str(counts)},
+        cwd=folder,  # it leaves what it learnt where it runs
+        env={**os.environ, "PYTHONPATH": str(ROOT), KEY_KEPT: fuzz.key_id, COUNTS: str(counts)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

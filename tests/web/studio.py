@@ -70,8 +70,8 @@ async def a_studio(
 ) -> AsyncIterator[Studio]:
     """Serve until the end of the block. With a `database` others are heard, and hear of us."""
     audience = Audience(parts.pool, parts.clock, silence_seconds=silence_seconds)
-    bell = Bell(Secret(database), audience.wake.set)
-    news = News(audience.wake.set, bell.ring)
+    bell = Bell(Secret(database), audience.stir)
+    news = News(audience.stir, bell.ring)
     parts = replace(parts, audience=audience)
     with socket.create_server(("127.0.0.1", 0), backlog=1_024) as listener:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -177,13 +177,17 @@ async def test_the_example_in_the_docs_comes_back_and_goes_on(
         node = await asyncio.create_subprocess_exec(
             NODE, program, url, shop.key, stdout=subprocess.PIPE
         )
-        assert node.stdout is not None
-        assert await asyncio.wait_for(node.stdout.readline(), 10) == b"payment \n"
-        for connection_ in list(studio.server.server_state.connections):
-            connection_.transport.abort()
-        await until_listening(studio, 0)
-        await studio.happens(payment)
-        await until_listening(studio, 1)
-        await studio.happens(payment)
-        said, _ = await asyncio.wait_for(node.communicate(), 10)
+        try:
+            assert node.stdout is not None
+            assert await asyncio.wait_for(node.stdout.readline(), 10) == b"payment \n"
+            for connection_ in list(studio.server.server_state.connections):
+                connection_.transport.abort()
+            await until_listening(studio, 0)
+            await studio.happens(payment)
+            await until_listening(studio, 1)
+            await studio.happens(payment)
+            said, _ = await asyncio.wait_for(node.communicate(), 10)
+        finally:
+            if node.returncode is None:
+                node.kill()
     assert said.decode().split() == ["payment.detected", "2", "payment.detected", "3"]

@@ -14,13 +14,21 @@ from tests.web.studio import Studio, a_studio, some_payments
 
 
 @pytest.fixture(scope="session")
-async def shop(cluster: Cluster, template: str) -> AsyncIterator[Shop]:
+async def the_shop(cluster: Cluster, template: str) -> AsyncIterator[Shop]:
     """A site that is open, with a key."""
     url = cluster.create("web", template=template)
     pool = await store.connect(Secret(url), size_max=8)
     async with open_shop(pool) as shop:
         yield shop
     pool.terminate()
+
+
+@pytest.fixture
+def shop(the_shop: Shop) -> Iterator[Shop]:
+    """The site, whose clock no other test has moved."""
+    now = the_shop.clock.now()
+    yield the_shop
+    the_shop.clock.set(now)
 
 
 @pytest.fixture(scope="session")

@@ -28,8 +28,8 @@ LONG_AGO = "2025-12-01T00:00:00Z"
 
 
 @pytest.fixture(scope="module")
-async def contract(shop: Shop) -> Contract:
-    return Contract((await shop.call("GET", "/openapi.json", headers={})).json)
+async def contract(the_shop: Shop) -> Contract:
+    return Contract((await the_shop.call("GET", "/openapi.json", headers={})).json)
 
 
 async def test_it_is_valid(contract: Contract) -> None:
@@ -161,8 +161,8 @@ def fitting(told: Told, things: dict[str, str]) -> Any:
 
 
 @pytest.fixture(scope="module")
-async def walk(shop: Shop) -> Walk:
-    return Walk(shop, await shop.issue("admin"))
+async def walk(the_shop: Shop) -> Walk:
+    return Walk(the_shop, await the_shop.issue("admin"))
 
 
 async def test_every_operation_succeeds_as_it_is_told(contract: Contract, walk: Walk) -> None:

@@ -72,9 +72,9 @@ class Parties(Struct, frozen=True):
 
 
 @pytest.fixture(scope="module")
-async def parties(shop: Shop) -> Parties:
-    stranger, admin = await shop.issue("read", "write"), await shop.issue("admin")
-    return Parties(shop, stranger, admin, await shop.create(order_id=f"{uuid4()}"))
+async def parties(the_shop: Shop) -> Parties:
+    stranger, admin = await the_shop.issue("read", "write"), await the_shop.issue("admin")
+    return Parties(the_shop, stranger, admin, await the_shop.create(order_id=f"{uuid4()}"))
 
 
 def for_shops(shop: Shop) -> list[Operation]:

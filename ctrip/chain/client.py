@@ -123,16 +123,19 @@ class ChainClient(Protocol):
         ...
 
     async def opinion(self, transfer: Transfer) -> Opinion:
-        """Ask another endpoint than the one read from whether it shows the same transfer."""
+        """Ask whether two endpoints show a transfer, until one does not."""
         ...
 
-    async def round(self, feed: RawAddress, *, again: bool = False) -> Round | NoRound:
+    async def round(self, feed: RawAddress) -> Round | NoRound:
         """Return the newest round of a feed, with the time of the newest block it is read beside.
 
         What it says is not judged. No contract, one that reverts and one that answers
-        something else are a NoRound. `again` asks another endpoint than the one that is read
-        from, and is an outage where there is none.
+        something else are a NoRound.
         """
+        ...
+
+    async def rounds(self, feed: RawAddress, *, count: int = 2) -> list[Round | NoRound]:
+        """Return the same of so many different endpoints; raise ChainOutage if fewer answer."""
         ...
 
     def endpoints(self) -> Sequence[EndpointState]:

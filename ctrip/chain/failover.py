@@ -84,6 +84,30 @@ class Failover:
         """Ask one endpoint."""
         return await self._ask(question, lambda: [provider])
 
+    async def ask_apart(self, question: Question[T], count: int) -> list[T]:
+        """Return so many answers, each of an endpoint of its own."""
+        asked: list[Provider] = []
+
+        async def noted(provider: Provider) -> T:
+            answer = await question(provider)
+            asked.append(provider)
+            return answer
+
+        answers = [await self.ask(noted)]
+        faults = ["there is no second endpoint"]
+        for provider in self._order(""):
+            if len(answers) == count:
+                break
+            if provider in asked:
+                continue
+            try:
+                answers.append(await self.ask_only(provider, noted))
+            except (ChainOutage, InconsistentChain) as fault:
+                faults = [*faults[1:], str(fault)]
+        if len(answers) < count:
+            raise ChainOutage("; ".join(faults))
+        return answers
+
     async def ask_stranger(self, question: Question[T]) -> T:
         """Return the first answer, whatever chain it is from."""
         return await self._ask(question, lambda: self._order(""), believes=True)

@@ -61,19 +61,30 @@ async def read(provider: Provider, tx_hash: TxHash, native: NativeSource) -> Tra
 
 
 async def _read(provider: Provider, tx_hash: TxHash, native: NativeSource) -> Transaction | None:
-    [reply] = await provider.ask([Call(BY_HASH, (tx_hash,))], ASKED)
-    check(provider, BY_HASH, reply.error)
-    if (wire := reply.result) is None or wire.hash.lower() != tx_hash:
+    if (wire := await _asked(provider, tx_hash)) is None:
         return None
     sent = transaction(tx_hash, wire)
-    receipt = await _receipt(provider, tx_hash) if wire.block_hash else None
+    if wire.block_hash is None:
+        count = await _count(provider, sent.sender)
+        # It may have been mined meanwhile, and be the last of those that were counted.
+        again = await _asked(provider, tx_hash)
+        return sent if again and again.block_hash else replace(sent, sender_nonce=count)
+    receipt = await _receipt(provider, tx_hash)
     block = await _block(provider, receipt) if receipt else None
     if receipt is None or block is None:
-        return replace(sent, sender_nonce=await _count(provider, sent.sender))
+        return sent
     # Blocks from before Byzantium (2017) have receipts without a status.
     succeeded = receipt.status is None or quantity(receipt.status) == 1
     shown = moved(sent, receipt.logs, block, native) if succeeded else ()
     return replace(sent, block=block, succeeded=succeeded, moved=shown)
+
+
+async def _asked(provider: Provider, tx_hash: TxHash) -> WireAsked | None:
+    """Return a transaction as it was sent, if the endpoint knows it."""
+    [reply] = await provider.ask([Call(BY_HASH, (tx_hash,))], ASKED)
+    check(provider, BY_HASH, reply.error)
+    wire = reply.result
+    return wire if wire and wire.hash.lower() == tx_hash else None
 
 
 async def _receipt(provider: Provider, tx_hash: TxHash) -> WireFullReceipt | None:

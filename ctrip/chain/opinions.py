@@ -1,10 +1,14 @@
-"""A second endpoint's word on a transfer: does it show the same, in the same block?
+"""The word of two endpoints on a transfer: do both show it, in the same block?
+
+Which one it was read from is not kept, because the chain is read from another whenever that is
+better; so both are asked, and neither's word counts twice.
 
 For a transaction's value: the block, the receipt, and what was sent to whom. For what a
 log shows: the block, the receipt, and that log in it. For native coin that a trace or a
 balance showed, the block: its hash ties all that happened in it, and few can show more.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -16,6 +20,7 @@ from ctrip.chain.faults import Cure, cure_of_refusal
 from ctrip.chain.tips import header_of
 from ctrip.chain.transfers import Sought
 from ctrip.chain.wire import Call, replies
+from ctrip.core.blocks import Opinion
 from ctrip.core.ids import NATIVE, RawAddress
 from ctrip.core.payment import Source, Transfer
 
@@ -30,6 +35,29 @@ class WireSent(Struct, frozen=True, rename="camel"):
 
 
 SENT: Final = replies(WireSent)
+WITNESSES: Final = 2  # who read a transfer may be any of them, so as many must show it now
+
+
+def is_settled(said: Mapping[str, str]) -> bool:
+    """Tell whether what endpoints show otherwise than a transfer, by label, is word enough."""
+    shown = sum(not why for why in said.values())
+    return shown >= WITNESSES or 0 < shown < len(said)
+
+
+def judge(said: Mapping[str, str], faults: Sequence[str]) -> Opinion:
+    """Return what follows from the words of endpoints, and the faults of those that gave none."""
+    first, second, *_ = [*(label for label, why in said.items() if not why), "", ""]
+    for label, why in said.items():
+        if why:
+            return Opinion(agrees=False, first=first, second=label, why=why)
+    if second:
+        return Opinion(agrees=True, first=first, second=second, why="")
+    why = (
+        f"no second endpoint answers: {'; '.join(faults)}"
+        if faults
+        else "there is no second endpoint"
+    )
+    return Opinion(agrees=False, first=first, second="", why=why)
 
 
 async def differs(provider: Provider, transfer: Transfer, asked: Sought) -> str:

@@ -165,39 +165,35 @@ class RpcChain:
             return None
 
     async def opinion(self, transfer: Transfer) -> Opinion:
-        """Ask another endpoint than the one read from whether it shows the same transfer."""
-        first = self._endpoints.current.label
+        """Ask until two endpoints show a transfer, whoever it was read from, or one does not."""
         asset = transfer.key.asset
         asked = self._sought([] if asset == NATIVE else [RawAddress(asset)])
 
         async def ask(provider: Provider) -> str:
             return await opinions.differs(provider, transfer, asked)
 
-        why = "there is no second endpoint"
-        for second in self._endpoints.others():
+        said: dict[str, str] = {}
+        faults: list[str] = []
+        for provider in (self._endpoints.current, *self._endpoints.others()):
             try:
-                why = await self._endpoints.ask_only(second, ask)
+                said[provider.label] = await self._endpoints.ask_only(provider, ask)
             except (ChainOutage, InconsistentChain) as fault:
-                why = f"no second endpoint answers: {fault}"
-                continue
-            return Opinion(agrees=not why, first=first, second=second.label, why=why)
-        return Opinion(agrees=False, first=first, second="", why=why)
+                faults.append(str(fault))
+            if opinions.is_settled(said):
+                break
+        return opinions.judge(said, faults)
 
-    async def round(self, feed: RawAddress, *, again: bool = False) -> Round | NoRound:
+    async def round(self, feed: RawAddress) -> Round | NoRound:
         """Return the newest round of a feed, as its contract tells it."""
+        return (await self.rounds(feed, count=1))[0]
+
+    async def rounds(self, feed: RawAddress, *, count: int = 2) -> list[Round | NoRound]:
+        """Return the newest round of a feed, as so many different endpoints tell it."""
 
         async def ask(provider: Provider) -> Round | NoRound:
             return await aggregators.latest(provider, feed)
 
-        if not again:
-            return await self._endpoints.ask(ask)
-        faults = ["there is no second endpoint"]
-        for second in self._endpoints.others():
-            try:
-                return await self._endpoints.ask_only(second, ask)
-            except (ChainOutage, InconsistentChain) as fault:
-                faults = [*faults[1:], str(fault)]
-        raise ChainOutage("; ".join(faults))
+        return await self._endpoints.ask_apart(ask, count)
 
     def endpoints(self) -> Sequence[EndpointState]:
         """Return every endpoint as it is known now."""

@@ -130,7 +130,10 @@ def fault_of(read: Round | NoRound, heartbeat_seconds: int, now: datetime) -> st
 
 
 def agreed(first: Round | NoRound, second: Round | NoRound) -> Round | NoRound:
-    """Return the first endpoint's round, if a second one tells of about the same rate."""
+    """Return the round of the lower rate, if two endpoints tell of about the same.
+
+    A rate that is too high sells too cheaply, so nobody gains by telling a little more.
+    """
     if isinstance(first, NoRound):
         return first
     if isinstance(second, NoRound):
@@ -138,7 +141,7 @@ def agreed(first: Round | NoRound, second: Round | NoRound) -> Round | NoRound:
     apart = abs(rate_of(first) - rate_of(second))
     if apart > APART_MAX * abs(rate_of(second)):
         return NoRound("is told otherwise by a second endpoint")
-    return first
+    return min(first, second, key=rate_of)
 
 
 def in_words(age: timedelta) -> str:

@@ -105,10 +105,9 @@ class Feed:
         feed = raw(self._address)
         try:
             async with asyncio.timeout(self._read_seconds):
-                read = await self._client.round(feed)
-                if not self._is_doubted:
-                    return read
-                return agreed(read, await self._client.round(feed, again=True))
+                if self._is_doubted:
+                    return agreed(*await self._client.rounds(feed))
+                return await self._client.round(feed)
         except TimeoutError:
             why = f"no answer within {self._read_seconds:g} seconds"
         except OutageError as fault:

@@ -45,7 +45,7 @@ class Voucher(OnChain):
                     changes.setdefault(payment.id, []).append(vouched)
                 elif payment:
                     faults.append(
-                        f"payment {payment.id} is held: {opinion.first} shows its money, "
+                        f"payment {payment.id} is held: {opinion.first or 'one'} shows its money, "
                         f"{opinion.second or 'a second endpoint'} does not: {opinion.why}"
                     )
         await self._write(changes)

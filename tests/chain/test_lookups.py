@@ -104,9 +104,36 @@ async def test_what_is_only_half_there_is_in_no_block(
     chain: RpcChain, node: LyingNode, method: str, change: Any
 ) -> None:
     node.alter(method, change)
-    node.alter(COUNT, mined_count(0))
+    node.alter(COUNT, mined_count(9))  # this one among them
     found = await known(chain)
-    assert (found.block, found.moved) == (None, ())
+    assert (found.block, found.moved, found.is_replaced) == (None, (), False)
+
+
+async def test_what_is_mined_while_we_ask_was_not_replaced(
+    chain: RpcChain, node: LyingNode
+) -> None:
+    """The count of its sender's transactions is newer than the answer that it waits."""
+
+    def count(_: Any, reply: Any) -> Any:
+        node.alter(BY_HASH, lambda _, reply: reply)
+        return mined_count(6)(_, reply)
+
+    node.alter(BY_HASH, pooled())
+    node.alter(COUNT, count)
+    found = await known(chain)
+    assert (found.block, found.is_replaced, found.is_held_up) == (None, False, False)
+
+
+async def test_what_its_endpoint_forgot_when_its_nonce_was_used_was_replaced(
+    chain: RpcChain, node: LyingNode
+) -> None:
+    def count(_: Any, reply: Any) -> Any:
+        node.alter(BY_HASH, null)
+        return mined_count(6)(_, reply)
+
+    node.alter(BY_HASH, pooled())
+    node.alter(COUNT, count)
+    assert (await known(chain)).is_replaced
 
 
 @pytest.mark.parametrize("method", [BY_HASH, RECEIPTS])

@@ -5,9 +5,9 @@ import pytest
 from ctrip.chain.rpc import RpcChain
 from ctrip.core.ids import NATIVE, Amount, Asset, RawAddress, TxHash
 from ctrip.core.payment import Source, Transfer, TransferKey
-from tests.chain.asking import numbers
+from tests.chain.asking import numbers, read
 from tests.chain.lies import down
-from tests.chain.lying_node import PAYER, RECEIPTS, SHOP, TOKEN, LyingNode, block_hash, word
+from tests.chain.lying_node import PAYER, RECEIPTS, SHOP, TOKEN, LyingNode, a_log, block_hash, word
 from tests.support.builders import CHAIN, IN_TIME
 
 
@@ -64,6 +64,28 @@ async def test_a_second_opinion_on_a_failed_transaction_differs(
     other.alter(RECEIPTS, lambda _, r: {**r, "result": {**r["result"], "status": "0x0"}})
     opinion = await pair.opinion(a_transfer(Source.TRANSACTION))
     assert (opinion.agrees, opinion.why) == (False, "it shows that the transaction failed")
+
+
+async def test_who_invented_a_transfer_never_vouches_for_it(
+    pair: RpcChain, node: LyingNode, other: LyingNode
+) -> None:
+    """The chain is read from the liar, and then from the other one again."""
+    other.logs[block_hash(4)] = [a_log(4, amount=10**9)]
+    invented = a_transfer(amount=Amount(10**9))
+    for reader, away in ((other, node), (node, other)):
+        down(away)
+        await read(pair)
+        away.tell_the_truth()
+        opinion = await pair.opinion(invented)
+        assert (opinion.agrees, opinion.why) == (False, "it shows no such transfer"), reader.url
+        assert "endpoint 2 of 2" in opinion.first
+        assert "endpoint 1 of 2" in opinion.second
+
+
+async def test_a_transfer_that_nobody_shows_any_more_is_not_vouched_for(pair: RpcChain) -> None:
+    opinion = await pair.opinion(a_transfer(amount=Amount(8)))
+    assert (opinion.agrees, opinion.first) == (False, "")
+    assert "endpoint 1 of 2" in opinion.second
 
 
 async def test_one_endpoint_has_no_second_opinion(chain: RpcChain) -> None:

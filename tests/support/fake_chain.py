@@ -249,15 +249,19 @@ class FakeChain:
             why=self.disagrees or ("" if there and known else "it shows another block"),
         )
 
-    async def round(self, feed: RawAddress, *, again: bool = False) -> Round | NoRound:
+    async def round(self, feed: RawAddress) -> Round | NoRound:
         """Return what a feed was made to say, read beside the tip."""
+        return (await self.rounds(feed, count=1))[0]
+
+    async def rounds(self, feed: RawAddress, *, count: int = 2) -> list[Round | NoRound]:
+        """Return what it was made to say through one endpoint and the other."""
         self._asked("round")
-        if again and not self.second_feeds:
+        if count > 1 and not self.second_feeds:
             raise ChainOutage("fake: there is no second endpoint")
-        read = (self.second_feeds if again else self.feeds).get(
-            feed, NoRound("does not answer as a feed does")
-        )
-        return read if isinstance(read, NoRound) else replace(read, block_time=self.tip.time)
+        said = [self.feeds, self.second_feeds][:count]
+        read = [feeds.get(feed, NoRound("does not answer as a feed does")) for feeds in said]
+        time = self.tip.time
+        return [one if isinstance(one, NoRound) else replace(one, block_time=time) for one in read]
 
     def endpoints(self) -> Sequence[EndpointState]:
         """Return the one there is."""

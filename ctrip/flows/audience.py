@@ -3,7 +3,8 @@
 A listener knows the sequence of the last event it was handed. A pass asks once, for all
 listeners together, for what comes after, and hands each the next ones, never another. So it
 does not matter who commits when, what woke us, or whether somebody joins far behind: what
-was not handed in this pass is in the next, from the database, where nothing gets lost.
+was not handed in this pass is in the next, from the database, where nothing gets lost. A pass
+is bounded, and begins with those who were not served in the one before.
 
 What a listener has not taken yet is bounded; one that is full is not asked for until it takes.
 Passes follow news, at a distance that grows with what they take, so there are fewer of them
@@ -21,7 +22,7 @@ from ctrip.clock import Clock
 from ctrip.core.errors import OutageError, RequestError
 from ctrip.core.ids import NOBODY, KeyId, PaymentId
 from ctrip.store import listeners
-from ctrip.store.listeners import Told
+from ctrip.store.listeners import Share, Told
 from ctrip.store.pool import Pool, connection
 
 POLL_SECONDS: Final = 0.5  # how late the news of another process may come when no bell rings
@@ -30,7 +31,8 @@ GAP_SECONDS: Final = 0.05  # between two passes, or as long as the first took if
 SILENCE_SECONDS: Final = 15.0  # then a listener gets a word; proxies hang up after a minute
 HELD_MAX: Final = 16  # events for one listener that has not taken them; a payment has a few
 HELD_BYTES_MAX: Final = 65_536  # then it gets no more, whatever their number
-HANDED_MAX: Final = 1_000  # events in one pass: a few megabytes
+HANDED_MAX: Final = 1_000  # events in one pass: usually a few megabytes
+HANDED_BYTES_MAX: Final = 16_777_216  # and never many more, however large events are
 LISTENERS_MAX: Final = 5_000  # a pass for so many takes 15 ms of Postgres
 LISTENERS_EACH_MAX: Final = 1_000  # of one key, so that it leaves room for others
 
@@ -158,14 +160,20 @@ class Audience:
                     self._send_away(await listeners.ended(conn, self._keys, now=now))
                     self._next_keys = began + KEYS_SECONDS
                 found = await listeners.news(
-                    conn, self._heard(), each_max=HELD_MAX, count_max=HANDED_MAX
+                    conn,
+                    self._heard(),
+                    each=Share(HELD_MAX, HELD_BYTES_MAX),
+                    whole=Share(HANDED_MAX, HANDED_BYTES_MAX),
                 )
         finally:
             self._next_pass = loop.time() + max(GAP_SECONDS, loop.time() - began)
         for told in found:
-            for listener in self._of.get(told.payment_id, ()):
-                listener.hand(told)
-        return len(found) == HANDED_MAX
+            if of_payment := self._of.pop(told.payment_id, None):
+                self._of[told.payment_id] = of_payment  # whoever was served stands last
+                for listener in of_payment:
+                    listener.hand(told)
+        size = sum(len(told.body) for told in found)
+        return len(found) == HANDED_MAX or size >= HANDED_BYTES_MAX
 
     def _heard(self) -> Mapping[PaymentId, int]:
         """Return from where on each payment is read, for the listener that is furthest behind."""

@@ -24,22 +24,49 @@ class Told(Struct, frozen=True, gc=False):
 # Events of a payment commit in the order of their sequence, because whoever writes one holds
 # the payment. So whoever was told one has missed none below it, however late a commit comes.
 NEWS = """
-SELECT e.payment_id, e.sequence, e.type, e.body
-FROM unnest($1::uuid[], $2::int[]) AS heard (payment_id, sequence)
-CROSS JOIN LATERAL (
-    SELECT * FROM events v
-    WHERE v.payment_id = heard.payment_id AND v.sequence > heard.sequence
-    ORDER BY v.sequence LIMIT $3
-) AS e
-LIMIT $4
+SELECT payment_id, sequence, type, body FROM (
+    SELECT taken.*, sum(size) OVER (ORDER BY place, sequence) - size AS before_all FROM (
+        SELECT heard.place, e.* FROM unnest($1::uuid[], $2::int[])
+            WITH ORDINALITY AS heard (payment_id, sequence, place)
+        CROSS JOIN LATERAL (
+            SELECT coming.*, sum(size) OVER (ORDER BY sequence) - size AS before_own FROM (
+                SELECT v.payment_id, v.sequence, v.type, v.body, octet_length(v.body) AS size
+                FROM events v
+                WHERE v.payment_id = heard.payment_id AND v.sequence > heard.sequence
+                ORDER BY v.sequence LIMIT $3
+            ) AS coming
+        ) AS e
+        WHERE before_own < $4
+        LIMIT $5
+    ) AS taken
+) AS counted
+WHERE before_all < $6
 """
 
 
+class Share(Struct, frozen=True):
+    """How much is read at once; an event that begins below a limit of bytes is read whole."""
+
+    count_max: int
+    bytes_max: int
+
+
 async def news(
-    conn: Conn, heard: Mapping[PaymentId, int], *, each_max: int, count_max: int
+    conn: Conn, heard: Mapping[PaymentId, int], *, each: Share, whole: Share
 ) -> list[Told]:
-    """Return events that come after the last one that was heard of each of these payments."""
-    rows = await conn.fetch(NEWS, list(heard), list(heard.values()), each_max, count_max)
+    """Return events that come after the last one that was heard of each of these payments.
+
+    Those named first are read first, each for its share, until the whole is used up.
+    """
+    rows = await conn.fetch(
+        NEWS,
+        list(heard),
+        list(heard.values()),
+        each.count_max,
+        each.bytes_max,
+        whole.count_max,
+        whole.bytes_max,
+    )
     found = [Told(row[0], row[1], row[2], row[3]) for row in rows]
     return sorted(found, key=lambda told: told.sequence)
 

@@ -131,32 +131,6 @@ async def test_one_that_does_not_take_holds_a_bounded_number_and_nobody_up(
         assert slept + await told(asleep) == heard
 
 
-async def test_what_is_held_is_bounded_in_bytes_too(
-    audience: Audience, pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(flow, "HELD_BYTES_MAX", 1)
-    payment = await an_open_payment(pool)
-    await change(pool, payment)
-    with audience.listener(payment, NOBODY, after=0) as listener:
-        for n in (1, 2):
-            await audience.run_once()
-            assert await told(listener) == [n]
-
-
-async def test_a_pass_is_bounded_and_asks_for_another(
-    audience: Audience, pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(flow, "HANDED_MAX", 3)
-    ids = await open_payments(pool, 5)
-    with ExitStack() as stack:
-        all_of_them = [
-            stack.enter_context(audience.listener(payment, NOBODY, after=0)) for payment in ids
-        ]
-        assert await audience.run_once()
-        assert not await audience.run_once()
-        assert [await told(one) for one in all_of_them] == [[1]] * 5
-
-
 class Counting(asyncpg.Connection):
     """A connection that counts what it is asked for."""
 

@@ -47,9 +47,9 @@ def is_settled(said: Mapping[str, str]) -> bool:
 def judge(said: Mapping[str, str], faults: Sequence[str]) -> Opinion:
     """Return what follows from the words of endpoints, and the faults of those that gave none."""
     first, second, *_ = [*(label for label, why in said.items() if not why), "", ""]
-    for label, why in said.items():
-        if why:
-            return Opinion(agrees=False, first=first, second=label, why=why)
+    if denied := {label: why for label, why in said.items() if why}:
+        why = next(iter(denied.values()))
+        return Opinion(agrees=False, first=first, second=" and ".join(denied), why=why)
     if second:
         return Opinion(agrees=True, first=first, second=second, why="")
     why = (

@@ -98,9 +98,17 @@ class Opinion(Struct, frozen=True, kw_only=True):
     """What a second endpoint says about a transfer. The names are labels, never URLs."""
 
     agrees: bool
-    first: str  # the endpoint whose word is checked
-    second: str  # the endpoint that was asked; "" if there is none that answers
+    first: str  # an endpoint that shows it; "" if none does
+    second: str  # another that does; else those that do not, "" if no other answers
     why: str = ""
+
+    @property
+    def doubt(self) -> str:
+        """Say who does not agree with whom, if they do not."""
+        if not self.first and self.second:
+            return f"its money is not shown by {self.second}: {self.why}"
+        first, second = self.first or "one", self.second or "a second endpoint"
+        return f"{first} shows its money, {second} does not: {self.why}"
 
 
 class Receipt(Struct, frozen=True, kw_only=True):

@@ -44,10 +44,7 @@ class Voucher(OnChain):
                     vouched = TransferVouched(transfer.key, transfer.block_hash)
                     changes.setdefault(payment.id, []).append(vouched)
                 elif payment:
-                    faults.append(
-                        f"payment {payment.id} is held: {opinion.first or 'one'} shows its money, "
-                        f"{opinion.second or 'a second endpoint'} does not: {opinion.why}"
-                    )
+                    faults.append(f"payment {payment.id} is held: {opinion.doubt}")
         await self._write(changes)
         if faults:
             raise Disagreement(f"{name}: " + "; ".join(faults))

@@ -85,7 +85,8 @@ async def test_who_invented_a_transfer_never_vouches_for_it(
 async def test_a_transfer_that_nobody_shows_any_more_is_not_vouched_for(pair: RpcChain) -> None:
     opinion = await pair.opinion(a_transfer(amount=Amount(8)))
     assert (opinion.agrees, opinion.first) == (False, "")
-    assert "endpoint 1 of 2" in opinion.second
+    both = "testnet, endpoint 1 of 2 and testnet, endpoint 2 of 2"
+    assert opinion.doubt == f"its money is not shown by {both}: it shows no such transfer"
 
 
 async def test_one_endpoint_has_no_second_opinion(chain: RpcChain) -> None:
@@ -97,4 +98,5 @@ async def test_no_second_opinion_when_the_second_is_down(pair: RpcChain, other: 
     down(other)
     opinion = await pair.opinion(a_transfer())
     assert (opinion.agrees, opinion.second) == (False, "")
+    assert opinion.doubt.startswith("testnet, endpoint 1 of 2 shows its money, a second endpoint")
     assert "endpoint 2 of 2" in opinion.why

@@ -28,6 +28,7 @@ from ctrip.webhooks.client import WebhookClient
 from ctrip.webhooks.guard import Guard
 from tests.support.builders import CREATED
 from tests.support.gateway import CTRIP
+from tests.support.ports import free_port
 from tests.support.receiver import Receiver, receiver, reset, verify
 from tests.web.shop import Shop, open_shop
 
@@ -115,11 +116,6 @@ async def served(shop: Shop, port: int) -> AsyncIterator[None]:
         yield
         server.should_exit = True
         await serving
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 async def test_each_event_is_posted_as_a_webhook_is(shop: Shop, own: Receiver) -> None:

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 PAGE: Final = (Path(__file__).parents[2] / "docs" / "quickstart.md").read_text()
@@ -162,9 +163,3 @@ async def prints(reader: Reader, lines: list[str]) -> None:
     await until(
         f"the shop prints {lines}: {reader.said('shop')}", all_of_them, seconds=START_SECONDS_MAX
     )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

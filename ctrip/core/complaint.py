@@ -13,6 +13,7 @@ from ctrip.core.ids import NATIVE, Asset, PaymentId
 from ctrip.core.payment import Payment, Transfer, total
 from ctrip.core.reasons import Reason
 from ctrip.core.transaction import Moved, Transaction
+from ctrip.core.verdict import left_to_shop
 from ctrip.core.wording import asked, moment, worth
 
 SHOWN_MAX: Final = 3  # of the things that one transaction moved
@@ -64,7 +65,7 @@ def too_late(payment: Payment, own: Sequence[Transfer]) -> Verdict:
     return Verdict(
         Reason.LATE,
         f"This transaction paid {asked(payment, total(own))} at {when}, {limit}. What comes late "
-        f"does not count by itself; the shop may accept it or give it back.",
+        f"does not count by itself; {left_to_shop(payment)}.",
     )
 
 

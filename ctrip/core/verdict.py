@@ -8,6 +8,7 @@ be read, and only then that nothing came.
 from datetime import timedelta
 from typing import Final
 
+from ctrip.core.acts import Act, allowed
 from ctrip.core.case import Case, Reading, Verdict
 from ctrip.core.events import EventType
 from ctrip.core.finality import Tag
@@ -92,9 +93,8 @@ def missing(case: Case) -> str:
 
 def pending(case: Case, payment: Payment) -> Verdict:
     """Say why a payment that may still be paid is not."""
-    until = moment(payment.expires_at)
     if payment.counted():
-        return Verdict(Reason.UNDERPAID, f"{short(payment)}. The rest is awaited until {until}.")
+        return Verdict(Reason.UNDERPAID, f"{short(payment)}. The rest {awaited(case, payment)}.")
     if payment.own():
         return late(payment)
     if other := astray(case, payment):
@@ -114,8 +114,16 @@ def pending(case: Case, payment: Payment) -> Verdict:
     return Verdict(
         Reason.WAITING_FOR_MONEY,
         f"No money has reached {payment.address} yet; {asked(payment, payment.amount)} on "
-        f"{payment.chain} is awaited until {until}.",
+        f"{payment.chain} {awaited(case, payment)}.",
     )
+
+
+def awaited(case: Case, payment: Payment) -> str:
+    """Say until when money may come; the deadline is the chain's, so it may be over for us."""
+    until = moment(payment.expires_at)
+    if case.now < payment.expires_at:
+        return f"is awaited until {until}"
+    return f"was awaited until {until}; it expires once {payment.chain} is read that far"
 
 
 def short(payment: Payment) -> str:
@@ -138,9 +146,15 @@ def late(payment: Payment) -> Verdict:
     before = f", and only {asked(payment, in_time)} before it" if in_time else ""
     return Verdict(
         Reason.LATE,
-        f"{words}{before}. What comes late does not count by itself; the shop may accept it or "
-        f"give it back.",
+        f"{words}{before}. What comes late does not count by itself; {left_to_shop(payment)}.",
     )
+
+
+def left_to_shop(payment: Payment) -> str:
+    """Say what the shop can do about what came late."""
+    if Act.ACCEPT in allowed(payment):
+        return "the shop may accept it or give it back"
+    return "the shop can give it back"
 
 
 def astray(case: Case, payment: Payment) -> Verdict | None:

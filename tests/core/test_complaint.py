@@ -33,6 +33,7 @@ from tests.support.builders import (
     OTHER_ADDRESS,
     TOKEN,
     TOO_LATE,
+    WINDOW_END,
     a_token_payment,
     a_transfer,
     clock,
@@ -118,6 +119,16 @@ CASES: Final[Mapping[str, tuple[str, Case, str]]] = {
         "at 2026-01-01 12:31:00 UTC, after the deadline, 2026-01-01 12:30:00 UTC",
     ),
     "tx after it was cancelled": ("late", about(None, Cancelled(), seen()), "was cancelled"),
+    "tx late to one that failed": (
+        "late",
+        about(None, clock(WINDOW_END), seen(a_transfer(block_time=TOO_LATE))),
+        "does not count by itself; the shop can give it back.",
+    ),
+    "tx late, and still to be accepted": (
+        "late",
+        about(None, clock(), seen(a_transfer(block_time=TOO_LATE))),
+        "the shop may accept it or give it back.",
+    ),
     "tx not read yet": (
         "not_read_yet",
         about(a_transaction(moved(), block=13)),

@@ -85,6 +85,26 @@ CASES: Final[Mapping[str, tuple[str, Case, str]]] = {
         paid(clock(), seen(a_transfer(block_time=TOO_LATE))),
         "after the deadline",
     ),
+    "late to one that failed": (
+        "late",
+        paid(clock(WINDOW_END), seen(a_transfer(block_time=TOO_LATE))),
+        "does not count by itself; the shop can give it back.",
+    ),
+    "late, and still to be accepted": (
+        "late",
+        paid(clock(), seen(a_transfer(block_time=TOO_LATE))),
+        "the shop may accept it or give it back.",
+    ),
+    "the deadline has just passed": (
+        "waiting_for_money",
+        a_case(now=TOO_LATE),
+        "was awaited until 2026-01-01 12:30:00 UTC; it expires once anvil is read that far",
+    ),
+    "a part came, and the deadline has just passed": (
+        "underpaid",
+        replace(paid(seen(a_transfer(1, 60))), now=TOO_LATE),
+        "The rest was awaited until 2026-01-01 12:30:00 UTC; it expires once anvil",
+    ),
     "half in time": (
         "late",
         paid(seen(a_transfer(1, 60)), clock(), seen(a_transfer(2, 50, block_time=TOO_LATE))),

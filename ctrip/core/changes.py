@@ -50,6 +50,13 @@ class TransferVouched(Struct, frozen=True):
     block_hash: BlockHash
 
 
+class TransferSwept(Struct, frozen=True):
+    """A block moved this transfer's money to the treasury, or a reorg dropped the one that had."""
+
+    key: TransferKey
+    block_number: BlockNumber | None  # None: none does any more
+
+
 class ChainStood(Struct, frozen=True):
     """A chain stood still, or was out of our reach, between two moments of our clock."""
 
@@ -84,6 +91,7 @@ Change = (
     TransferSeen
     | TransferLost
     | TransferVouched
+    | TransferSwept
     | BalanceRead
     | HeadMoved
     | ChainStood

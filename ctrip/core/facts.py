@@ -27,6 +27,7 @@ from ctrip.core.changes import (
     HeadMoved,
     TransferLost,
     TransferSeen,
+    TransferSwept,
     TransferVouched,
 )
 from ctrip.core.errors import InvariantError
@@ -47,6 +48,8 @@ def absorb(payment: Payment, change: Change) -> Payment:
             return lose(payment, change)
         case TransferVouched():
             return vouch(payment, change)
+        case TransferSwept():
+            return sweep(payment, change)
         case BalanceRead():
             return weigh(payment, change)
         case HeadMoved():
@@ -88,6 +91,8 @@ def see(payment: Payment, transfer: Transfer) -> Payment:
         return payment
     if known and is_final(payment, known):
         raise InvariantError(f"payment {payment.id}: a final transfer changed its block")
+    if known:
+        transfer = replace(transfer, swept_in=known.swept_in)
     if known and known.came_at < transfer.block_time:
         transfer = replace(transfer, first_time=known.came_at)
     if is_new:
@@ -150,6 +155,17 @@ def vouch(payment: Payment, vouched: TransferVouched) -> Payment:
             replace(t, vouched=True)
             if t.key == vouched.key and t.block_hash == vouched.block_hash
             else t
+            for t in payment.transfers
+        ),
+    )
+
+
+def sweep(payment: Payment, swept: TransferSwept) -> Payment:
+    """Note in which block a transfer's money was moved on, or that no block has done so."""
+    return replace(
+        payment,
+        transfers=tuple(
+            replace(t, swept_in=swept.block_number) if t.key == swept.key else t
             for t in payment.transfers
         ),
     )

@@ -40,7 +40,7 @@ from ctrip.core.errors import InvariantError
 from ctrip.core.events import OF_FLAG, OF_STATUS, EventType, PaymentEvent
 from ctrip.core.facts import absorb
 from ctrip.core.finality import Tag
-from ctrip.core.payment import STANDING, Flag, Payment, Source, Status, Transfer, total
+from ctrip.core.payment import STANDING, Flag, Payment, Settles, Source, Status, Transfer, total
 
 EDGES: Final[Mapping[Status, frozenset[Status]]] = {
     Status.PENDING: frozenset({Status.DETECTED, Status.EXPIRED}),
@@ -102,9 +102,9 @@ def next_status(payment: Payment) -> Status:
             return Status.CONFIRMED
         case Status.CONFIRMED | Status.PAID if not covered:
             return Status.FAILED
-        case Status.CONFIRMED:
-            return Status.PAID  # deposits are held: there is nothing left to process
-        case Status.PAID if needed[-1].block_number <= payment.finalized:
+        case Status.CONFIRMED if is_processed(payment, needed):
+            return Status.PAID
+        case Status.PAID if is_final(payment, needed):
             return Status.SETTLED
         case Status.EXPIRED if covered:
             return Status.DETECTED
@@ -128,6 +128,18 @@ def is_deep_enough(payment: Payment, needed: Sequence[Transfer]) -> bool:
 def is_vouched(payment: Payment, needed: Sequence[Transfer]) -> bool:
     """Tell whether so much money rests on more than one endpoint's word."""
     return not payment.needs_vouching or all(t.vouched for t in needed)
+
+
+def is_processed(payment: Payment, needed: Sequence[Transfer]) -> bool:
+    """Tell whether the money is where it was to go; what is held is there already."""
+    return payment.settles is Settles.HOLD or all(t.swept_in is not None for t in needed)
+
+
+def is_final(payment: Payment, needed: Sequence[Transfer]) -> bool:
+    """Tell whether no reorg can take back what the money did last."""
+    if payment.settles is Settles.HOLD:
+        return needed[-1].block_number <= payment.finalized
+    return all(t.swept_in is not None and t.swept_in <= payment.finalized for t in needed)
 
 
 def flags_of(payment: Payment) -> frozenset[Flag]:

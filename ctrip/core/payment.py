@@ -60,6 +60,14 @@ class Flag(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Settles(StrEnum):
+    """What becomes of a payment's money once it is confirmed: the mode of its chain then."""
+
+    HOLD = "hold"  # it stays where it is
+    SWEEP = "sweep"  # we move it to the treasury
+    EXPORT = "export"  # it is moved by transactions that are signed elsewhere
+
+
 class Source(StrEnum):
     """How a transfer came to be known. Written to the database and shown."""
 
@@ -96,6 +104,7 @@ class Transfer(Struct, frozen=True, kw_only=True, gc=False):
     first_time: datetime | None = None  # of the earliest block it was in, if that was another
     vouched: bool = False  # a second endpoint shows it in this block
     orphaned: bool = False  # a reorg dropped its block and it was not seen again
+    swept_in: BlockNumber | None = None  # the block in which it was moved to the treasury
 
     @property
     def came_at(self) -> datetime:
@@ -131,6 +140,7 @@ class Payment(Struct, frozen=True, kw_only=True, gc=False):
     redirect_url: str | None = None
     webhook_url: str | None = None
     quote: Quote | None = None  # the price that the amount was made of
+    settles: Settles = Settles.HOLD
     # The facts.
     transfers: tuple[Transfer, ...] = ()
     head: BlockNumber = BlockNumber(0)  # as far as its chain was read

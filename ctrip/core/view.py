@@ -27,7 +27,7 @@ from ctrip.core.ids import (
 )
 from ctrip.core.money import in_coins, payment_uri
 from ctrip.core.notices import EndpointDisabled, Notice, Trial
-from ctrip.core.payment import Flag, Payment, Source, Status, Transfer, TransferKey
+from ctrip.core.payment import Flag, Payment, Settles, Source, Status, Transfer, TransferKey
 from ctrip.core.price import Quote
 
 ENCODER: Final = json.Encoder(uuid_format="canonical")
@@ -50,6 +50,7 @@ class TransferView(Struct, frozen=True, kw_only=True, rename={"sender": "from"})
     confirmations: int | None  # null on another chain than the payment's
     counted: bool  # towards the amount
     orphaned: bool
+    swept_in_block: int | None  # where its money was moved to the treasury
 
 
 class PaymentView(Struct, frozen=True, kw_only=True, gc=False):
@@ -81,6 +82,7 @@ class PaymentView(Struct, frozen=True, kw_only=True, gc=False):
     webhook_url: str | None
     payment_uri: str
     checkout_url: str | None
+    settlement: Settles
     transfers: list[TransferView]
 
 
@@ -133,6 +135,7 @@ def show(payment: Payment) -> PaymentView:
             payment.chain_id, payment.contract, payment.address, payment.amount
         ),
         checkout_url=None,  # there is no page for payers yet
+        settlement=payment.settles,
         transfers=[
             show_transfer(t, payment, counted=t.key in counted)
             for t in sorted(payment.transfers, key=place)
@@ -164,6 +167,7 @@ def show_transfer(transfer: Transfer, payment: Payment, *, counted: bool) -> Tra
         confirmations=deep if transfer.key.chain == payment.chain else None,
         counted=counted,
         orphaned=transfer.orphaned,
+        swept_in_block=transfer.swept_in,
     )
 
 

@@ -157,6 +157,7 @@ async def on_record(
 DEEPENED = """
 SELECT id FROM payments WHERE chain = $1 AND status IN ('detected', 'confirmed', 'paid')
 AND detected_in_block <= $2
+AND (settles = 'hold' OR status = 'detected') -- sweeps move the others on
 AND (status <> 'detected' OR CASE confirmed_by
     WHEN 'finalized' THEN detected_in_block <= $3
     WHEN 'safe' THEN detected_in_block <= $4

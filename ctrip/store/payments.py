@@ -36,18 +36,19 @@ INSERT INTO payments (
     id, owner, chain, chain_id, token_id, contract, asset, currency, decimals, address, wallet,
     derivation_index, amount, confirmations_required, confirmed_by, needs_vouching, accepts_late,
     created_at, expires_at, watched_until, order_id, description, metadata, redirect_url,
-    webhook_url, quote, sequence, idempotency_key, fingerprint, order_is_unique)
+    webhook_url, quote, settles, sequence, idempotency_key, fingerprint, order_is_unique)
 SELECT id, owner, chain, chain_id, token_id, contract, asset, currency, decimals, address, $2,
     derivation_index, amount, confirmations_required, confirmed_by, needs_vouching, accepts_late,
     created_at, expires_at, watched_until, order_id, description, metadata, redirect_url,
-    webhook_url, quote, sequence, key, fingerprint, $4 AND order_id IS NOT NULL
+    webhook_url, quote, settles, sequence, key, fingerprint, $4 AND order_id IS NOT NULL
 FROM json_to_recordset($1::json) AS new (
     id uuid, owner uuid, chain text, chain_id bigint, token_id uuid, contract text, asset text,
     currency text, decimals smallint, address text, derivation_index bigint,
     amount numeric, confirmations_required int, confirmed_by text, needs_vouching bool,
     accepts_late bool, created_at timestamptz, expires_at timestamptz,
     watched_until timestamptz, order_id text, description text, metadata jsonb,
-    redirect_url text, webhook_url text, quote jsonb, sequence int)
+    redirect_url text, webhook_url text, quote jsonb, settles text,
+    sequence int)
 LEFT JOIN json_to_recordset($3::json) AS said (id uuid, key text, fingerprint text) USING (id)
 ORDER BY key, order_id
 ON CONFLICT DO NOTHING
@@ -203,16 +204,17 @@ def row(payment: Payment) -> Row:
 UPSERT_TRANSFERS = """
 INSERT INTO transfers (
     chain, payment_id, tx_hash, asset, recipient, ordinal, sender, amount, block_number,
-    block_hash, block_time, source, log_index, first_time, vouched, orphaned)
+    block_hash, block_time, source, log_index, first_time, vouched, orphaned, swept_in)
 SELECT * FROM json_to_recordset($1::json) AS new (
     chain text, payment_id uuid, tx_hash text, asset text, recipient text, ordinal int,
     sender text, amount numeric, block_number bigint, block_hash text, block_time timestamptz,
-    source text, log_index int, first_time timestamptz, vouched bool, orphaned bool)
+    source text, log_index int, first_time timestamptz, vouched bool, orphaned bool,
+    swept_in bigint)
 ON CONFLICT (chain, tx_hash, asset, recipient, ordinal) DO UPDATE SET
     block_number = excluded.block_number, block_hash = excluded.block_hash,
     block_time = excluded.block_time, log_index = excluded.log_index,
     amount = excluded.amount, first_time = excluded.first_time, vouched = excluded.vouched,
-    orphaned = excluded.orphaned
+    orphaned = excluded.orphaned, swept_in = excluded.swept_in
 """
 
 
@@ -235,6 +237,7 @@ class TransferRow(Struct, frozen=True, gc=False):
     first_time: datetime | None
     vouched: bool
     orphaned: bool
+    swept_in: BlockNumber | None
 
 
 def transfer_row(payment: Payment, transfer: Transfer) -> TransferRow:
@@ -257,6 +260,7 @@ def transfer_row(payment: Payment, transfer: Transfer) -> TransferRow:
         transfer.first_time,
         transfer.vouched,
         transfer.orphaned,
+        transfer.swept_in,
     )
 
 

@@ -37,6 +37,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "status": "Where it is on its way.",
     "test_case": "Play this with it; only on gateways of `ctrip dev`.",
     "token_id": "The token; null for the chain's coin.",
+    "settlement": "`hold`: it stays on its address; `sweep`, `export`: it goes to the treasury.",
     "transfers": "Everything that reached the address, oldest first.",
     "webhook_url": "A receiver for this payment alone.",
     # What a price became
@@ -59,6 +60,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "from": "Who paid; null where only a balance shows it.",
     "log_index": "Where it is in its block; null where no log shows it.",
     "orphaned": "A reorg dropped its block; kept for the record.",
+    "swept_in_block": "The block that moved it to the treasury; null while none has.",
     "source": "How it is known.",
     "Transfer.amount": "In base units of its asset.",
     "tx_hash": "The transaction; null where only a balance shows it.",

@@ -48,6 +48,8 @@ VALUES: Final[Mapping[str, Any]] = {
     "log_index": 4,
     "orphaned": False,
     "sequence": 4,
+    "settlement": "hold",
+    "swept_in_block": None,
     "source": "log",
     "status": "paid",
     "CreateEndpoint.secret": LEFT_OUT,  # one is made

@@ -20,9 +20,11 @@ from ctrip.core.changes import (
     Extended,
     TransferLost,
     TransferSeen,
+    TransferSwept,
 )
+from ctrip.core.ids import BlockNumber
 from ctrip.core.machine import advance
-from ctrip.core.payment import Payment, Transfer
+from ctrip.core.payment import Payment, Settles, Transfer
 from tests.support.builders import (
     CHAIN,
     CREATED,
@@ -44,7 +46,10 @@ LONGER: Final = (IN_TIME, DEADLINE, TOO_LATE, WINDOW_END)  # deadlines that the 
 AMOUNTS: Final = (1, 30, 60, 100, 150)  # of a transaction by its number; 100 are asked for
 
 payments = st.builds(
-    a_payment, accepts_late=st.booleans(), confirmations_required=st.integers(1, 4)
+    a_payment,
+    accepts_late=st.booleans(),
+    confirmations_required=st.integers(1, 4),
+    settles=st.sampled_from(Settles),
 )
 
 
@@ -68,6 +73,11 @@ changes: st.SearchStrategy[Change] = st.one_of(
     any_transfer().map(TransferSeen),
     any_transfer().map(TransferSeen),
     any_transfer().map(lambda t: TransferLost(t.key, t.block_hash)),
+    st.builds(
+        lambda t, block: TransferSwept(t.key, block),
+        any_transfer(),
+        st.none() | st.integers(1, BLOCKS).map(BlockNumber),
+    ),
     # Finality lags by a few blocks, or stands still; a head may be of an older block.
     st.builds(
         lambda n, lag: head(n, max(0, n - lag)), st.integers(0, BLOCKS + 8), st.integers(3, 20)

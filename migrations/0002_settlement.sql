@@ -37,8 +37,10 @@ CREATE TABLE sendings (                      -- a place in a sender's line of no
     nonce        bigint NOT NULL,
     purpose      text NOT NULL CONSTRAINT sendings_purpose CHECK (purpose IN ('fuel', 'sweep', 'refund')),
     sweep_id     uuid REFERENCES sweeps (id),
-    recipient    text NOT NULL,              -- the transaction's `to`
-    value        numeric(78, 0) NOT NULL,
+    asset        text NOT NULL,              -- that it moves
+    amount       numeric(78, 0) NOT NULL,    -- of it; of native coin, that of the version mined last
+    beneficiary  text NOT NULL,              -- who gets it
+    recipient    text NOT NULL,              -- the transaction's `to`: the token, or the beneficiary
     data         text NOT NULL,
     gas          bigint NOT NULL,
     state        text NOT NULL CONSTRAINT sendings_state CHECK (state IN
@@ -64,17 +66,18 @@ CREATE TABLE sending_versions (              -- the same transaction at differen
     tx_hash      text PRIMARY KEY,
     sending_id   uuid NOT NULL REFERENCES sendings (id),
     raw          text NOT NULL,              -- written before it is broadcast
+    value        numeric(78, 0) NOT NULL,    -- wei; a dearer sweep of native coin carries less
     max_fee      numeric(78, 0) NOT NULL,
     priority_fee numeric(78, 0),             -- null: legacy
     created_at   timestamptz NOT NULL
 );
 CREATE INDEX sending_versions_sending ON sending_versions (sending_id);
 
-CREATE TABLE sending_moves (                 -- what it does to addresses of ours, once it is mined
+CREATE TABLE sending_moves (                 -- what one that was mined did to addresses; fees are apart
     sending_id uuid NOT NULL REFERENCES sendings (id),
     address    text NOT NULL,
     asset      text NOT NULL,
-    amount     numeric(78, 0) NOT NULL,      -- in base units; below 0: it goes away. Fees are apart
+    amount     numeric(78, 0) NOT NULL,      -- in base units; below 0: it went away
     PRIMARY KEY (sending_id, address, asset)
 );
 CREATE INDEX sending_moves_address ON sending_moves (address);

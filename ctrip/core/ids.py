@@ -14,6 +14,8 @@ from uuid import UUID, uuid5
 KeyId = NewType("KeyId", UUID)  # of an API key
 PaymentId = NewType("PaymentId", UUID)
 TokenId = NewType("TokenId", UUID)
+SweepId = NewType("SweepId", UUID)
+SendingId = NewType("SendingId", UUID)
 EventId = NewType("EventId", str)
 ChainName = NewType("ChainName", str)
 Address = NewType("Address", str)  # EIP-55

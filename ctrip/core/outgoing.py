@@ -4,9 +4,11 @@ Fields are those of EIP-1559; a chain without a base fee has legacy transactions
 `max_fee`. An authorization (EIP-7702) lets a contract's code act for the address that signed it.
 """
 
+from enum import StrEnum
+
 from msgspec import Struct
 
-from ctrip.core.ids import Amount, RawAddress, TxHash
+from ctrip.core.ids import Amount, BlockHash, BlockNumber, RawAddress, TxHash
 
 
 class Authorization(Struct, frozen=True, kw_only=True):
@@ -40,3 +42,48 @@ class Signed(Struct, frozen=True):
 
     tx_hash: TxHash
     raw: str  # 0x and hex
+
+
+class Mined(Struct, frozen=True, kw_only=True):
+    """Where a transaction is, and what it cost."""
+
+    block_number: BlockNumber
+    block_hash: BlockHash
+    succeeded: bool
+    gas_used: int
+    fee: Amount  # wei, all parts of it
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What became of a transaction so far."""
+
+    tx_hash: TxHash
+    mined: Mined | None = None
+    known: bool = False  # a node has it in its pool
+
+
+class Verdict(StrEnum):
+    """What nodes say to a transaction."""
+
+    TAKEN = "taken"  # now, or before
+    NONCE_SPENT = "nonce_spent"
+    UNDERPRICED = "underpriced"
+    POOR = "poor"  # the sender has less than it may cost
+    REFUSED = "refused"
+
+
+class Sent(Struct, frozen=True):
+    """What became of a broadcast."""
+
+    verdict: Verdict
+    why: str = ""  # in the node's words, where it said no
+
+
+class Reverts(Struct, frozen=True):
+    """A transaction would fail if it were mined now."""
+
+    why: str
+
+
+class TooPoor(Struct, frozen=True):
+    """The sender has less than a transaction moves."""

@@ -1,0 +1,190 @@
+"""A transaction of ours on its way into a block.
+
+A Sending is a place in its sender's line of nonces. Its bytes are on record before anybody is
+shown them, so whatever happens only the same bytes are sent again, or a dearer version for the
+same nonce: one of its versions is mined, and never two. What endpoints tell of it is a fact that
+a reorg may take back until its block is final:
+
+    signed ──► sent ──► mined | failed        failed: mined, and it did nothing but cost its fee
+                 ▲         │
+                 └──reorg──┘
+    sent ──► taken                            the nonce went to a transaction that is none of ours
+
+A nonce that seems to be taken is doubted for as long as finality takes: an endpoint may know of the
+next nonce before it shows the receipt.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ctrip.core.fees import Price
+from ctrip.core.ids import (
+    Amount,
+    Asset,
+    BlockHash,
+    BlockNumber,
+    ChainName,
+    RawAddress,
+    SendingId,
+    SweepId,
+    TxHash,
+)
+from ctrip.core.outgoing import Outcome, Signed
+
+REPRICE_AFTER: Final = timedelta(seconds=60)  # in a pool without being mined
+
+
+class Purpose(StrEnum):
+    """What a sending is for."""
+
+    FUEL = "fuel"  # coin for the gas of a token's sweep
+    SWEEP = "sweep"
+    REFUND = "refund"
+
+
+class SendingState(StrEnum):
+    """How far it has come."""
+
+    UNSIGNED = "unsigned"  # its nonce is reserved until it is signed elsewhere
+    SIGNED = "signed"
+    SENT = "sent"
+    MINED = "mined"
+    FAILED = "failed"
+    TAKEN = "taken"
+    VOID = "void"  # given up before anybody was shown it
+
+
+UNDER_WAY: Final = frozenset({SendingState.UNSIGNED, SendingState.SIGNED, SendingState.SENT})
+ON_CHAIN: Final = frozenset({SendingState.MINED, SendingState.FAILED})
+
+
+class Version(Struct, frozen=True, kw_only=True):
+    """The transaction at one price."""
+
+    signed: Signed
+    value: Amount  # wei
+    price: Price
+    created_at: datetime
+
+
+class Sending(Struct, frozen=True, kw_only=True):
+    """One transaction, whichever of its versions is mined."""
+
+    id: SendingId
+    chain: ChainName
+    sender: RawAddress
+    nonce: int
+    purpose: Purpose
+    sweep_id: SweepId | None
+    asset: Asset
+    amount: Amount
+    beneficiary: RawAddress
+    recipient: RawAddress
+    data: str
+    gas: int
+    created_at: datetime
+    state: SendingState = SendingState.SIGNED
+    versions: tuple[Version, ...] = ()  # the newest last
+    tx_hash: TxHash | None = None
+    block_number: BlockNumber | None = None
+    block_hash: BlockHash | None = None
+    fee: Amount | None = None
+    final: bool = False
+    doubted_at: datetime | None = None
+    sent_at: datetime | None = None
+
+    @property
+    def newest(self) -> Version:
+        return self.versions[-1]
+
+    @property
+    def is_native(self) -> bool:
+        return self.data == "0x"
+
+
+class Move(Struct, frozen=True):
+    """What a transaction did to an address of ours."""
+
+    address: RawAddress
+    asset: Asset
+    amount: int  # below 0: it went away
+
+
+def moves_of(sending: Sending) -> list[Move]:
+    """Return what a sending has moved so far: nothing unless it is mined, and succeeded."""
+    if sending.state is not SendingState.MINED:
+        return []
+    return [
+        Move(sending.sender, sending.asset, -sending.amount),
+        Move(sending.beneficiary, sending.asset, sending.amount),
+    ]
+
+
+def absorb(
+    sending: Sending,
+    outcomes: Sequence[Outcome],
+    *,
+    nonce: int,
+    finalized: BlockNumber,
+    now: datetime,
+    doubt: timedelta,
+) -> Sending:
+    """Record what endpoints say of its versions, and how far its sender's nonces have come.
+
+    `nonce` is the next one of the sender, read before the outcomes were.
+    """
+    if sending.state not in UNDER_WAY | ON_CHAIN:
+        return sending
+    for outcome in outcomes:
+        if (mined := outcome.mined) is not None:
+            version = next(v for v in sending.versions if v.signed.tx_hash == outcome.tx_hash)
+            return replace(
+                sending,
+                state=SendingState.MINED if mined.succeeded else SendingState.FAILED,
+                amount=version.value if sending.is_native else sending.amount,
+                tx_hash=outcome.tx_hash,
+                block_number=mined.block_number,
+                block_hash=mined.block_hash,
+                fee=mined.fee,
+                final=mined.block_number <= finalized,
+                doubted_at=None,
+            )
+    if sending.state in ON_CHAIN:
+        sending = replace(
+            sending,
+            state=SendingState.SENT,
+            tx_hash=None,
+            block_number=None,
+            block_hash=None,
+            fee=None,
+        )
+    if nonce <= sending.nonce:
+        return replace(sending, doubted_at=None)
+    since = sending.doubted_at or now
+    if now - since < doubt:
+        return replace(sending, doubted_at=since)
+    return replace(sending, state=SendingState.TAKEN, doubted_at=since, final=True)
+
+
+class Next(StrEnum):
+    """What to do for a sending."""
+
+    WAIT = "wait"
+    BROADCAST = "broadcast"  # its newest version, again or for the first time
+    REPRICE = "reprice"  # sign a dearer version
+
+
+def next_step(sending: Sending, outcomes: Sequence[Outcome], *, now: datetime) -> Next:
+    """Decide what to do for a sending that was brought up to date."""
+    if sending.state not in {SendingState.SIGNED, SendingState.SENT} or sending.doubted_at:
+        return Next.WAIT
+    if not any(outcome.known for outcome in outcomes):
+        return Next.BROADCAST
+    if sending.sent_at is not None and now - sending.sent_at > REPRICE_AFTER:
+        return Next.REPRICE
+    return Next.WAIT

@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from ctrip.core.ids import Amount
+
 
 class Market(Struct, frozen=True):
     """Gas as it is traded now, in wei a unit."""
@@ -16,3 +18,8 @@ class Price(Struct, frozen=True):
 
     max_fee: int
     priority_fee: int | None  # None: legacy
+
+
+def cost(price: Price, gas: int) -> Amount:
+    """Return what so much gas may cost at most, in wei."""
+    return Amount(gas * price.max_fee)

@@ -1,0 +1,191 @@
+"""The only writer of sendings, sending_versions and sending_moves: transactions of ours.
+
+A version is written before it is broadcast. What a sending moved is on record exactly while it is
+in a block; reads of it need no look at the state.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import asyncpg
+from msgspec import Struct, convert
+
+from ctrip.core.fees import Price
+from ctrip.core.ids import Amount, ChainName, RawAddress, SendingId, SweepId, TxHash
+from ctrip.core.outgoing import Signed
+from ctrip.core.sending import Move, Sending, Version
+from ctrip.store.pool import Conn
+
+INSERT = """
+INSERT INTO sendings (id, chain, sender, nonce, purpose, sweep_id, asset, amount, beneficiary,
+    recipient, data, gas, state, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+"""
+
+
+async def insert(conn: Conn, new: Sending) -> None:
+    """Write a sending and its versions. That its nonce is not taken is for the index to say."""
+    await conn.execute(
+        INSERT,
+        new.id,
+        new.chain,
+        new.sender,
+        new.nonce,
+        new.purpose,
+        new.sweep_id,
+        new.asset,
+        new.amount,
+        new.beneficiary,
+        new.recipient,
+        new.data,
+        new.gas,
+        new.state,
+        new.created_at,
+    )
+    for version in new.versions:
+        await add_version(conn, new.id, version)
+
+
+ADD_VERSION = """
+INSERT INTO sending_versions (tx_hash, sending_id, raw, value, max_fee, priority_fee, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+
+
+async def add_version(conn: Conn, sending_id: SendingId, version: Version) -> None:
+    """Write another version of a sending."""
+    await conn.execute(
+        ADD_VERSION,
+        version.signed.tx_hash,
+        sending_id,
+        version.signed.raw,
+        version.value,
+        version.price.max_fee,
+        version.price.priority_fee,
+        version.created_at,
+    )
+
+
+SAVE = """
+UPDATE sendings SET state = $2, amount = $3, tx_hash = $4, block_number = $5, block_hash = $6,
+    fee = $7, final = $8, doubted_at = $9, sent_at = $10
+WHERE id = $1
+"""
+FORGET_MOVES = "DELETE FROM sending_moves WHERE sending_id = $1"
+ADD_MOVE = "INSERT INTO sending_moves (sending_id, address, asset, amount) VALUES ($1, $2, $3, $4)"
+
+
+async def save(conn: Conn, sending: Sending, moves: Sequence[Move]) -> None:
+    """Write what may have changed of a sending, and what it moved by now."""
+    await conn.execute(
+        SAVE,
+        sending.id,
+        sending.state,
+        sending.amount,
+        sending.tx_hash,
+        sending.block_number,
+        sending.block_hash,
+        sending.fee,
+        sending.final,
+        sending.doubted_at,
+        sending.sent_at,
+    )
+    await conn.execute(FORGET_MOVES, sending.id)
+    rows = [(sending.id, move.address, move.asset, move.amount) for move in moves]
+    await conn.executemany(ADD_MOVE, rows)
+
+
+SENT_NOW = "UPDATE sendings SET state = 'sent', sent_at = $2 WHERE id = $1 AND state = 'signed'"
+SENT_AGAIN = "UPDATE sendings SET sent_at = $2 WHERE id = $1 AND state = 'sent'"
+
+
+async def note_sent(conn: Conn, sending_id: SendingId, now: datetime, *, anew: bool) -> None:
+    """Note that a sending is out; `anew`: a version that was not before."""
+    await conn.execute(SENT_NOW, sending_id, now)
+    if anew:
+        await conn.execute(SENT_AGAIN, sending_id, now)
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """A version as it is read."""
+
+    sending_id: SendingId
+    tx_hash: TxHash
+    raw: str
+    value: Amount
+    max_fee: int
+    priority_fee: int | None
+    created_at: datetime
+
+
+VERSIONS = """
+SELECT sending_id, tx_hash, raw, value, max_fee, priority_fee, created_at FROM sending_versions
+WHERE sending_id = ANY($1::uuid[]) ORDER BY created_at
+"""
+
+
+async def with_versions(conn: Conn, rows: Sequence[asyncpg.Record]) -> list[Sending]:
+    """Put sendings together with their versions."""
+    found = [convert({**row}, Sending) for row in rows]
+    versions: dict[SendingId, list[Version]] = {}
+    for record in await conn.fetch(VERSIONS, [one.id for one in found]):
+        row = convert({**record}, Row)
+        versions.setdefault(row.sending_id, []).append(
+            Version(
+                signed=Signed(row.tx_hash, row.raw),
+                value=row.value,
+                price=Price(row.max_fee, row.priority_fee),
+                created_at=row.created_at,
+            )
+        )
+    return [
+        convert({**record, "versions": tuple(versions.get(one.id, ()))}, Sending)
+        for record, one in zip(rows, found, strict=True)
+    ]
+
+
+OPEN = """
+SELECT * FROM sendings WHERE chain = $1 AND NOT final AND state <> 'unsigned'
+ORDER BY sender, nonce LIMIT $2
+"""
+
+
+async def list_open(conn: Conn, chain: ChainName, *, count_max: int) -> list[Sending]:
+    """Return the sendings of a chain that are not final, in the order of their lines."""
+    return await with_versions(conn, await conn.fetch(OPEN, chain, count_max))
+
+
+OF_SWEEPS = "SELECT * FROM sendings WHERE sweep_id = ANY($1::uuid[]) ORDER BY created_at"
+
+
+async def of_sweeps(conn: Conn, sweeps: Collection[SweepId]) -> dict[SweepId, list[Sending]]:
+    """Return all sendings of some sweeps, the oldest first."""
+    found: dict[SweepId, list[Sending]] = {sweep: [] for sweep in sweeps}
+    for sending in await with_versions(conn, await conn.fetch(OF_SWEEPS, list(sweeps))):
+        if sending.sweep_id is not None:
+            found[sending.sweep_id].append(sending)
+    return found
+
+
+NEXT_NONCE = """
+SELECT coalesce(max(nonce) + 1, 0) FROM sendings
+WHERE chain = $1 AND sender = $2 AND state <> 'void'
+"""
+
+
+async def next_nonce(conn: Conn, chain: ChainName, sender: RawAddress) -> int:
+    """Return the nonce after the last one that a sender's line has."""
+    return int(await conn.fetchval(NEXT_NONCE, chain, sender))
+
+
+PROMISED = """
+SELECT coalesce(sum(v.value + s.gas * v.max_fee), 0) FROM sendings s
+CROSS JOIN LATERAL (SELECT value, max_fee FROM sending_versions WHERE sending_id = s.id
+    ORDER BY created_at DESC LIMIT 1) AS v
+WHERE s.chain = $1 AND s.sender = $2 AND s.state IN ('unsigned', 'signed', 'sent')
+"""
+
+
+async def promised(conn: Conn, chain: ChainName, sender: RawAddress) -> Amount:
+    """Return what a sender's transactions that are under way may take from it, in wei."""
+    return Amount(int(await conn.fetchval(PROMISED, chain, sender)))

@@ -1,0 +1,94 @@
+"""The only writer of the table sweeps.
+
+A sweep takes the transfers that were on record when it was planned: they name it
+(store/payments.py), so that no two sweeps count on the same money.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import asyncpg
+from msgspec import convert
+
+from ctrip.core.ids import ChainName, SweepId
+from ctrip.core.sweep import Sweep
+from ctrip.store.pool import Conn
+
+INSERT = """
+INSERT INTO sweeps (id, chain, payment_id, address, derivation_index, asset, mode, state, amount,
+    why, tries, due_at, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, '', 0, $9, $10) ON CONFLICT DO NOTHING RETURNING id
+"""
+
+
+async def insert(conn: Conn, new: Sweep) -> bool:
+    """Write a new sweep; False if one of the same asset and address is still under way."""
+    written = await conn.fetchval(
+        INSERT,
+        new.id,
+        new.chain,
+        new.payment_id,
+        new.address,
+        new.derivation_index,
+        new.asset,
+        new.mode,
+        new.state,
+        new.due_at,
+        new.created_at,
+    )
+    return written is not None
+
+
+SAVE = """
+UPDATE sweeps SET state = $2, amount = $3, why = $4, tries = $5, due_at = $6, ended_at = $7
+WHERE id = $1
+"""
+
+
+async def save(conn: Conn, sweep: Sweep) -> None:
+    """Write what may have changed of a sweep."""
+    await conn.execute(
+        SAVE,
+        sweep.id,
+        sweep.state,
+        sweep.amount,
+        sweep.why,
+        sweep.tries,
+        sweep.due_at,
+        sweep.ended_at,
+    )
+
+
+LOCK = "SELECT * FROM sweeps WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
+
+
+async def lock(conn: Conn, ids: Collection[SweepId]) -> list[Sweep]:
+    """Read sweeps and hold them until the transaction ends."""
+    return read(await conn.fetch(LOCK, list(ids)))
+
+
+DUE = """
+SELECT * FROM sweeps WHERE chain = $1 AND ended_at IS NULL AND due_at <= $2 AND mode = 'sweep'
+AND state IN ('queued', 'fuelled', 'stuck') ORDER BY due_at, id LIMIT $3
+"""
+
+
+async def due(conn: Conn, chain: ChainName, now: datetime, *, count_max: int) -> list[Sweep]:
+    """Return the sweeps that wait for us to do something."""
+    return read(await conn.fetch(DUE, chain, now, count_max))
+
+
+LIST = """
+SELECT * FROM sweeps WHERE ($1::text IS NULL OR chain = $1) AND ended_at IS NULL
+ORDER BY created_at, id LIMIT $2
+"""
+
+
+async def list_open(conn: Conn, chain: ChainName | None, *, count_max: int) -> list[Sweep]:
+    """Return the sweeps that have not ended, the oldest first."""
+    return read(await conn.fetch(LIST, chain, count_max))
+
+
+def read(rows: Sequence[asyncpg.Record]) -> list[Sweep]:
+    """Return rows as sweeps."""
+    return [convert({**row}, Sweep) for row in rows]

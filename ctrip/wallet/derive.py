@@ -11,31 +11,24 @@ with a sentence (a Fault), and errors are raised by a frame that never saw them.
 
 import hmac
 from collections.abc import Collection
-from hashlib import pbkdf2_hmac, sha256
-from importlib.util import find_spec
-from pathlib import Path
+from hashlib import sha256
 from typing import Final
 
 from bip32 import BIP32  # type: ignore[import-untyped]
 from coincurve import PublicKey
 from eth_hash.auto import keccak
-from msgspec import Struct
 
 from ctrip.core.errors import ConfigError, InvariantError
 from ctrip.core.ids import Address, RawAddress
 from ctrip.settings import Secret
 from ctrip.settings import Wallet as WalletSettings
+from ctrip.wallet.words import Fault, read_words, seed_of, wipe, word_places
 
 ACCOUNT_PATH: Final = "m/44'/60'/0'"
 ACCOUNT_DEPTH: Final = 3  # BIP-32 levels below the master key
 EXTERNAL: Final = 0  # BIP-44: the chain of addresses that are shown to others
 INDEX_MAX: Final = 2**31 - 1  # BIP-32: above, children are hardened, and no xpub leads to them
 FINGERPRINT_CHARS: Final = 16  # 64 bits: one deployment has a handful of accounts
-
-WORD_COUNTS: Final = (12, 15, 18, 21, 24)  # BIP-39
-WORD_BITS: Final = 11
-SEED_ROUNDS: Final = 2048  # BIP-39
-WORDS_SHA256: Final = "2f5eed53a4727b4bf8880d8f3f199efc90e58503646d9ff8eff3a2ed3b24dbda"
 
 DEV_CHAIN_ID: Final = 31337  # anvil and hardhat: money there is worth nothing
 # Accounts whose words are printed in manuals. Robots empty them within seconds on any real chain.
@@ -54,12 +47,6 @@ class NoSuchAddress(InvariantError):
     """An index outside of what BIP-32 can derive in public was asked for."""
 
 
-class Fault(Struct, frozen=True):
-    """What is wrong with the operator's account, in words that betray nothing of it."""
-
-    text: str
-
-
 class Wallet:
     """Derives addresses; holds no private key. `fingerprint` names its account for ever."""
 
@@ -71,7 +58,7 @@ class Wallet:
         self._parent = PublicKey(self._parent_key)
         # An xpub also carries its parent's fingerprint, which some devices leave at zero. It
         # is left out, or one account in two spellings would hand out every address twice.
-        self.fingerprint = sha256(chain_code + public_key).hexdigest()[:FINGERPRINT_CHARS]
+        self.fingerprint = fingerprint_of(chain_code, public_key)
 
     def __repr__(self) -> str:
         return f"Wallet({self.fingerprint})"
@@ -86,12 +73,21 @@ class Wallet:
             raise NoSuchAddress(f"no address has the index {index}")
         child = self._parent_key + index.to_bytes(4, "big")
         tweak = hmac.digest(self._chain_code, child, "sha512")[:32]
-        point = self._parent.add(tweak).format(compressed=False)
-        return checksum(RawAddress("0x" + keccak(point[1:])[-20:].hex()))
+        return checksum(address_of(self._parent.add(tweak)))
 
     def addresses(self, first: int, count: int) -> list[Address]:
         """Return `count` addresses, from index `first` upwards."""
         return [self.address(index) for index in range(first, first + count)]
+
+
+def fingerprint_of(chain_code: bytes, public_key: bytes) -> str:
+    """Return the name of an account."""
+    return sha256(chain_code + public_key).hexdigest()[:FINGERPRINT_CHARS]
+
+
+def address_of(key: PublicKey) -> RawAddress:
+    """Return the address of whoever signs with the private half of a key."""
+    return RawAddress("0x" + keccak(key.format(compressed=False)[1:])[-20:].hex())
 
 
 def checksum(address: RawAddress) -> Address:
@@ -152,46 +148,9 @@ def from_xpub(secret: Secret) -> Wallet | Fault:
 def from_words(secret: Secret) -> Wallet | Fault:
     """Turn English words (BIP-39, without a passphrase) into the public half of their account."""
     places = word_places()
-    words = secret.reveal().lower().split()
-    if len(words) not in WORD_COUNTS:
-        return Fault(
-            f"[wallet] mnemonic: has {len(words)} words; BIP-39 knows 12, 15, 18, 21 and 24"
-        )
-    for position, word in enumerate(words, start=1):
-        if word not in places:
-            return Fault(
-                f"[wallet] mnemonic: word {position} is not in the English BIP-39 list; correct it"
-            )
-    if not checksum_holds([places[word] for word in words]):
-        return Fault(
-            "[wallet] mnemonic: its checksum is wrong; look for a mistaken word or a wrong order"
-        )
-    seed = pbkdf2_hmac("sha512", " ".join(words).encode(), b"mnemonic", SEED_ROUNDS)
-    chain_code, public_key = BIP32.from_seed(seed).get_extended_pubkey_from_path(ACCOUNT_PATH)
-    return Wallet(chain_code, public_key)
-
-
-def checksum_holds(places: list[int]) -> bool:
-    """Tell whether the last bits of a phrase are the digest of the bits before them (BIP-39)."""
-    bits = 0
-    for place in places:
-        bits = bits << WORD_BITS | place
-    check_bits = len(places) // 3
-    entropy = (bits >> check_bits).to_bytes(check_bits * 4, "big")
-    return sha256(entropy).digest()[0] >> (8 - check_bits) == bits & ((1 << check_bits) - 1)
-
-
-def word_places() -> dict[str, int]:
-    """Return each English BIP-39 word with its place in the list.
-
-    The list is read from eth-account's files: importing eth-account costs 0.7 s.
-    """
-    package = find_spec("eth_account")
-    folder = Path(package.origin or "").parent if package else Path()
-    try:
-        text = (folder / "hdaccount" / "wordlist" / "english.txt").read_bytes()
-    except OSError:
-        text = b""
-    if sha256(text).hexdigest() != WORDS_SHA256:
-        raise ConfigError("the BIP-39 words of eth-account are missing or altered; install it anew")
-    return {word: place for place, word in enumerate(text.decode().split())}
+    words = read_words(bytearray(secret.reveal().encode()), places)
+    if isinstance(words, Fault):
+        return Fault(f"[wallet] mnemonic: {words.text}")
+    account = BIP32.from_seed(seed_of(words))
+    wipe(words)
+    return Wallet(*account.get_extended_pubkey_from_path(ACCOUNT_PATH))

@@ -24,7 +24,8 @@ from msgspec.structs import fields
 
 from ctrip.checks import RULES, Given, Place, Unusable, fill, nearest
 from ctrip.core.errors import ConfigError
-from ctrip.networks import networks, read_chains, variables
+from ctrip.networks import networks, read_chains
+from ctrip.rpc_urls import variables
 from ctrip.settings import Chains, Network, Secret, Settings, Wallet
 from ctrip.wallet.derive import open_wallet
 

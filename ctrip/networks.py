@@ -5,7 +5,7 @@ for the day on which a chain is switched on. Only `${NAME}` in an endpoint is lo
 late, because nobody has the API keys of chains that they do not use.
 
 The entries are what may be written; sheet.py reads YAML, terms.py what is asked of amounts,
-feeds.py where prices stand.
+feeds.py where prices stand, treasury.py where money goes, rpc_urls.py endpoints.
 """
 
 import re
@@ -13,13 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
-from ctrip.checks import WEB, Rule, Unusable, address, is_url, web_root
-from ctrip.core.chains import Chain, NativeSource, Token
+from ctrip.checks import Rule, address, web_root
+from ctrip.core.chains import Chain, NativeSource, Settlement, Token
 from ctrip.core.finality import Depth, Tag, Terms
 from ctrip.core.ids import Address, ChainName, RawAddress
 from ctrip.core.price import RateSource
 from ctrip.feeds import read_prices
+from ctrip.rpc_urls import complete, endpoint, endpoints
 from ctrip.settings import Network, Secret
 from ctrip.sheet import Sheet, Steps, parse, read_entry
 from ctrip.terms import (
@@ -33,16 +35,17 @@ from ctrip.terms import (
     read_depth,
     read_terms,
 )
+from ctrip.treasury import read_settlement
 from ctrip.wallet.derive import checksum
 
 NAME: Final = re.compile(r"[a-z0-9-]{3,20}")
-VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 CHAIN_ID_MAX: Final = 2**63 - 37  # EIP-2294
 DECIMALS_MAX: Final = 77  # 10**78 is more than an EVM word holds
 POLL_SECONDS_MAX: Final = 600  # a deposit would go unseen for longer than payers wait
 IDLE_SECONDS_MAX: Final = 3_600  # money that nobody waits for is noticed within the hour
 BLOCK_SECONDS_MAX: Final = 600  # bitcoin's; no EVM chain is slower
+HELD: Final = Settlement()
 DAILY_CALLS_MAX: Final = 10**9  # far above what any endpoint sells
 
 Symbol = Annotated[str, Meta(min_length=1, max_length=20)]  # as in Uniswap's token lists
@@ -85,6 +88,7 @@ class ChainEntry(Struct, frozen=True, kw_only=True):
     daily_calls_max: Annotated[int, Meta(ge=0, le=DAILY_CALLS_MAX)] = 0
     poa: bool = False
     explorer: str = ""
+    settlement: dict[str, Any] = {}
 
 
 class Asked(NamedTuple, Generic[E]):
@@ -103,7 +107,9 @@ class Listed(NamedTuple):
     where: str
 
 
-def read_chains(text: str, file: str, faults: list[str]) -> dict[str, Listed | None]:
+def read_chains(
+    text: str, file: str, faults: list[str], common: Settlement = HELD
+) -> dict[str, Listed | None]:
     """Read every network of the file; one that has a fault is None."""
     sheet = parse(text, file, faults, as_written=AS_WRITTEN)
     if sheet is None:
@@ -115,7 +121,7 @@ def read_chains(text: str, file: str, faults: list[str]) -> dict[str, Listed | N
         if key != "chains":
             sheet.fault((str(key),), "is no field; everything stands under chains")
     entries = {str(name): entry for name, entry in sheet.tree["chains"].items()}
-    listed = {name: read_chain(name, entry, sheet) for name, entry in entries.items()}
+    listed = {name: read_chain(name, entry, sheet, common) for name, entry in entries.items()}
     check_chain_ids(listed, sheet)
     return listed
 
@@ -144,28 +150,7 @@ def networks(
     return tuple(chosen)
 
 
-def complete(template: str, lookup: Callable[[str], str], label: str, faults: list[str]) -> str:
-    """Replace each ${NAME} of an endpoint by what it holds."""
-    before, held = len(faults), {}
-    for name in VARIABLE.findall(template):
-        try:
-            held[name] = lookup(name)
-        except Unusable as fault:
-            faults.append(f"{label}: ${{{name}}} {fault}")
-    if len(faults) > before:
-        return ""
-    url = VARIABLE.sub(lambda found: held[found[1]], template)
-    if not is_url(url, WEB):
-        faults.append(f"{label}: is no http(s) URL once its variables are filled in; correct them")
-    return url
-
-
-def variables(text: str) -> set[str]:
-    """Return the names of all variables that the file mentions."""
-    return set(VARIABLE.findall(text))
-
-
-def read_chain(name: str, entry: object, sheet: Sheet) -> Listed | None:
+def read_chain(name: str, entry: object, sheet: Sheet, common: Settlement) -> Listed | None:
     """Read one network."""
     path: Steps = ("chains", name)
     before = len(sheet.faults)
@@ -182,10 +167,12 @@ def read_chain(name: str, entry: object, sheet: Sheet) -> Listed | None:
         depth = read_depth(written.confirmations, written.finality, path, sheet, bounds)
     coin = read_coin(parts["coin"], (*path, "coin"), sheet, bounds) if "coin" in parts else None
     tokens = read_tokens(parts.get("tokens"), (*path, "tokens"), sheet, bounds)
+    place = (*path, "settlement")
+    settlement = read_settlement(parts.get("settlement", {}), place, sheet, common)
     if written is None or depth is None or coin is None or len(sheet.faults) > before:
         return None
     chain = chain_of(ChainName(name), written, depth, coin, tokens)
-    return Listed(chain, urls_of(written), sheet.where(path))
+    return Listed(replace(chain, settlement=settlement), urls_of(written), sheet.where(path))
 
 
 def urls_of(written: ChainEntry) -> tuple[str, ...]:
@@ -272,23 +259,6 @@ def check_chain_ids(listed: Mapping[str, Listed | None], sheet: Sheet) -> None:
         first = owners.setdefault(entry.chain.chain_id, name) if entry else name
         if first != name:
             sheet.fault(("chains", name, "chain_id"), f"is that of {first} too; correct one")
-
-
-def endpoint(template: str) -> None:
-    """Look at an endpoint as far as that goes before its variables are filled in."""
-    if "${" in VARIABLE.sub("", template):
-        raise Unusable("has a ${ that begins no variable; write ${NAME}")
-    whole = VARIABLE.match(template)  # the variable may hold the URL from its scheme on
-    if not whole and not is_url(VARIABLE.sub("1", template), WEB):
-        raise Unusable("must be an http:// or https:// URL")
-
-
-def endpoints(templates: tuple[str, ...]) -> None:
-    """Look at every endpoint, of which there must be one."""
-    if not templates:
-        raise Unusable("must name one endpoint at least")
-    for template in templates:
-        endpoint(template)
 
 
 RULES: Final[Mapping[str, Rule]] = {

@@ -34,6 +34,7 @@ CREATE TABLE sendings (                      -- a place in a sender's line of no
     id           uuid PRIMARY KEY,
     chain        text NOT NULL,
     sender       text NOT NULL,
+    derivation_index bigint,                 -- of the sender; null: the gas or the payout wallet
     nonce        bigint NOT NULL,
     purpose      text NOT NULL CONSTRAINT sendings_purpose CHECK (purpose IN ('fuel', 'sweep', 'refund')),
     sweep_id     uuid REFERENCES sweeps (id),

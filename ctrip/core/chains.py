@@ -5,8 +5,10 @@ from enum import StrEnum
 from msgspec import Struct
 
 from ctrip.core.finality import Depth, Terms
-from ctrip.core.ids import Address, Asset, ChainName, TokenId, raw, token_id
+from ctrip.core.ids import NATIVE, Address, Asset, ChainName, TokenId, raw, token_id
+from ctrip.core.payment import Settles
 from ctrip.core.price import RateSource
+from ctrip.core.sweep import Rule
 
 
 class NativeSource(StrEnum):
@@ -38,6 +40,15 @@ class Token(Struct, frozen=True, kw_only=True):
         return Asset(raw(self.contract))
 
 
+class Settlement(Struct, frozen=True, kw_only=True):
+    """Where confirmed money of a chain goes, and what may be paid for that."""
+
+    mode: Settles = Settles.HOLD
+    treasury: Address | None = None
+    gas_price_max: int | None = None  # wei; above, nothing is sent
+    fee_percent_max: float = 10.0  # of coin that is moved
+
+
 class Chain(Struct, frozen=True, kw_only=True):
     """One EVM network, as chains.yaml describes it; its endpoints are secrets, in settings."""
 
@@ -58,4 +69,13 @@ class Chain(Struct, frozen=True, kw_only=True):
     native: NativeSource = NativeSource.TRANSACTIONS
     internal: bool = True  # look for native coin that contracts forward
     blooms: bool = True  # logsBloom can be relied on
+    settlement: Settlement = Settlement()
     daily_calls_max: int = 0  # JSON-RPC calls in 24 hours before a warning; 0: no budget
+
+    def rule(self, asset: Asset) -> Rule:
+        """Return what is asked of sweeps of an asset of this chain."""
+        terms = {token.asset: token.terms for token in self.tokens} | {NATIVE: self.coin_terms}
+        return Rule(
+            amount_min=terms.get(asset, Terms()).sweep_min,
+            fee_percent_max=self.settlement.fee_percent_max,
+        )

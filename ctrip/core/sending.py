@@ -34,7 +34,7 @@ from ctrip.core.ids import (
     SweepId,
     TxHash,
 )
-from ctrip.core.outgoing import Outcome, Signed
+from ctrip.core.outgoing import Outcome, Outgoing, Signed
 
 REPRICE_AFTER: Final = timedelta(seconds=60)  # in a pool without being mined
 
@@ -78,6 +78,7 @@ class Sending(Struct, frozen=True, kw_only=True):
     id: SendingId
     chain: ChainName
     sender: RawAddress
+    derivation_index: int | None  # None: the gas wallet, or the payout wallet
     nonce: int
     purpose: Purpose
     sweep_id: SweepId | None
@@ -113,6 +114,21 @@ class Move(Struct, frozen=True):
     address: RawAddress
     asset: Asset
     amount: int  # below 0: it went away
+
+
+def outgoing(sending: Sending, chain_id: int, value: Amount, price: Price) -> Outgoing:
+    """Return a version of a sending as it is to be signed."""
+    return Outgoing(
+        chain_id=chain_id,
+        sender=sending.sender,
+        nonce=sending.nonce,
+        to=sending.recipient,
+        value=value,
+        data=sending.data,
+        gas=sending.gas,
+        max_fee=price.max_fee,
+        priority_fee=price.priority_fee,
+    )
 
 
 def moves_of(sending: Sending) -> list[Move]:

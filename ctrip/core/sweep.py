@@ -51,10 +51,10 @@ S = SweepState
 EDGES: Final[Mapping[SweepState, frozenset[SweepState]]] = {
     S.QUEUED: frozenset({S.FUELLED, S.SENT, S.STUCK, S.DROPPED}),
     S.FUELLED: frozenset({S.QUEUED, S.SENT, S.STUCK, S.DROPPED}),
-    S.SENT: frozenset({S.MINED, S.QUEUED, S.FUELLED, S.STUCK}),
+    S.SENT: frozenset({S.MINED, S.FINAL, S.QUEUED, S.FUELLED, S.STUCK}),
     S.MINED: frozenset({S.FINAL, S.SENT, S.STUCK}),
     S.FINAL: frozenset(),
-    S.STUCK: frozenset({S.QUEUED, S.FUELLED, S.SENT, S.MINED, S.DROPPED}),
+    S.STUCK: frozenset({S.QUEUED, S.FUELLED, S.SENT, S.MINED, S.FINAL, S.DROPPED}),
     S.DROPPED: frozenset(),
 }
 ENDED: Final = frozenset({S.FINAL, S.DROPPED})
@@ -96,6 +96,7 @@ class View(Struct, frozen=True, kw_only=True):
 
     balance: Amount  # of the asset, on the address
     coin: Amount  # on the address
+    recorded: Amount  # of it, that came and was not taken back
     price: Price | None  # None: dearer than the operator lets gas be
     going_rate: int  # wei a unit of gas that a block takes now
     gas: int  # that the sweep needs; 0 where `fails` says why it would fail
@@ -119,7 +120,7 @@ class Stick(Struct, frozen=True):
 
 
 class Drop(Struct, frozen=True):
-    """There is nothing to move."""
+    """There is nothing to move any more."""
 
     why: str
 
@@ -188,8 +189,10 @@ def next_step(sweep: Sweep, sendings: Sequence[Sending], view: View, rule: Rule)
     """Decide what to do for a sweep that waits for us."""
     if view.held:
         return Wait(f"nothing of it is moved until the books are in order: {view.held}")
+    if view.recorded == 0:
+        return Drop("a reorg took back what was to be moved")
     if view.balance == 0:
-        return Drop("nothing is on the address any more")
+        return Stick("nothing is on the address; if it was moved by hand, drop this sweep")
     if view.balance < rule.amount_min:
         return Wait(f"{view.balance} is less than the {rule.amount_min} of sweep_min")
     if view.fails:

@@ -188,6 +188,7 @@ class Creator:
             metadata=order.metadata | ({"test_case": order.test_case} if order.test_case else {}),
             redirect_url=order.redirect_url,
             webhook_url=order.webhook_url,
+            settles=chain.settlement.mode,
             sequence=1,
         )
 

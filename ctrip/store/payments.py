@@ -24,6 +24,7 @@ from ctrip.core.ids import (
     KeyId,
     PaymentId,
     RawAddress,
+    SweepId,
     TxHash,
 )
 from ctrip.core.payment import Flag, Payment, Source, Status, Transfer
@@ -277,3 +278,16 @@ async def write(conn: Conn, rows: Sequence[Row], transfers: Sequence[TransferRow
     if transfers:
         ordered = sorted(transfers, key=attrgetter("tx_hash"))
         await conn.execute(UPSERT_TRANSFERS, json.encode(ordered).decode())
+
+
+PLAN = """
+UPDATE transfers SET sweep_id = $1 WHERE chain = $2 AND recipient = $3 AND asset = $4
+AND sweep_id IS NULL AND NOT orphaned
+"""
+
+
+async def plan_sweep(
+    conn: Conn, sweep_id: SweepId, chain: ChainName, address: RawAddress, asset: Asset
+) -> None:
+    """Let a sweep take all transfers of an asset to an address that no other one takes."""
+    await conn.execute(PLAN, sweep_id, chain, address, asset)

@@ -18,14 +18,15 @@ from ctrip.store.pool import Conn
 
 INSERT = """
 INSERT INTO sendings (id, chain, sender, nonce, purpose, sweep_id, asset, amount, beneficiary,
-    recipient, data, gas, state, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+    recipient, data, gas, state, created_at, derivation_index)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+ON CONFLICT (chain, sender, nonce) WHERE state <> 'void' DO NOTHING RETURNING id
 """
 
 
-async def insert(conn: Conn, new: Sending) -> None:
-    """Write a sending and its versions. That its nonce is not taken is for the index to say."""
-    await conn.execute(
+async def insert(conn: Conn, new: Sending) -> bool:
+    """Write a sending and its versions; False if its sender's line has that nonce already."""
+    written = await conn.fetchval(
         INSERT,
         new.id,
         new.chain,
@@ -41,9 +42,11 @@ async def insert(conn: Conn, new: Sending) -> None:
         new.gas,
         new.state,
         new.created_at,
+        new.derivation_index,
     )
-    for version in new.versions:
+    for version in new.versions if written else ():
         await add_version(conn, new.id, version)
+    return written is not None
 
 
 ADD_VERSION = """

@@ -92,3 +92,11 @@ async def list_open(conn: Conn, chain: ChainName | None, *, count_max: int) -> l
 def read(rows: Sequence[asyncpg.Record]) -> list[Sweep]:
     """Return rows as sweeps."""
     return [convert({**row}, Sweep) for row in rows]
+
+
+SAY = "UPDATE sweeps SET why = $2 WHERE id = $1 AND ended_at IS NULL AND why <> $2"
+
+
+async def say(conn: Conn, sweep_id: SweepId, why: str) -> None:
+    """Note why a sweep does not go on, or that it does."""
+    await conn.execute(SAY, sweep_id, why)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from msgspec import Struct
+from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo, fields
 
 from ctrip.checks import expected
@@ -210,7 +210,7 @@ def test_the_terms_that_the_page_shows_are_read(tmp_path: Path) -> None:
 
 def plain(field: FieldInfo) -> object:
     """Return a default as TOML would hold it."""
-    default = field.default
+    default = field.default if field.default is not NODEFAULT else field.default_factory()
     if isinstance(default, Secret):
         return default.reveal()
     return list(default) if isinstance(default, tuple) else default

@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import AsyncIterator
+from enum import StrEnum
 from typing import Any
 
 import asyncpg
@@ -11,7 +12,9 @@ import pytest
 
 from ctrip import store
 from ctrip.core.events import EventType
-from ctrip.core.payment import Flag, Status
+from ctrip.core.payment import Flag, Settles, Status
+from ctrip.core.sending import Purpose, SendingState
+from ctrip.core.sweep import SweepState
 from ctrip.dev.postgres import Cluster
 from ctrip.store.pool import Conn
 
@@ -51,6 +54,14 @@ HOT = {
     "payment_sets.OWNERS": "payments_address",
     "payment_sets.STANDING_STILL": "payments_pending",
     "payment_sets.TRACED_ABOVE": "transfers_block",
+    "sendings.NEXT_NONCE": "sendings_line",
+    "sendings.OF_SWEEPS": "sendings_sweep",
+    "sendings.OPEN": "sendings_open",
+    "sendings.PROMISED": "sendings_line",
+    "sendings.VERSIONS": "sending_versions_sending",
+    "sweepable.CANDIDATES": "transfers_unplanned",
+    "sweepable.TAKEN": "transfers_sweep",
+    "sweeps.DUE": "sweeps_due",
     "listeners.LIVE": "api_keys_pkey",
     "listeners.NEWS": "events_payment_id_sequence_key",
     "births.ANSWERED": "payments_idempotency_key",
@@ -141,6 +152,10 @@ def test_each_table_has_one_writer() -> None:
         "migrations": {"migrate"},
         "payments": {"payments", "births"},
         "replays": {"replays"},
+        "sending_moves": {"sendings"},
+        "sending_versions": {"sendings"},
+        "sendings": {"sendings"},
+        "sweeps": {"sweeps"},
         "rescans": {"rescans"},
         "tokens": {"tokens"},
         "transfers": {"payments"},
@@ -150,15 +165,23 @@ def test_each_table_has_one_writer() -> None:
 
 @pytest.mark.parametrize(
     ("constraint", "words"),
-    [("payments_status", Status), ("payments_flags", Flag)],
+    [
+        ("payments_status", Status),
+        ("payments_flags", Flag),
+        ("payments_settles", Settles),
+        ("sweeps_state", SweepState),
+        ("sendings_purpose", Purpose),
+        ("sendings_state", SendingState),
+    ],
 )
 async def test_a_check_lists_what_the_enum_lists(
-    conn: Conn, constraint: str, words: type[Status] | type[Flag]
+    conn: Conn, constraint: str, words: type[StrEnum]
 ) -> None:
     text = await conn.fetchval(
         "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = $1", constraint
     )
-    said = set(re.findall(r"[a-z_]{4,}", re.sub(r"::\w+|status|flags|text", "", text)))
+    said = set(re.findall(r"'{?([a-z_,]+)}?'", text.replace("'::text", "'"))) or {text}
+    said = {word for listed in said for word in listed.split(",")}
     assert said == {word.value for word in words}
 
 

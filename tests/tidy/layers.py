@@ -21,7 +21,7 @@ LAYERS: Final = (
     {"web"},
     {"checks"},  # from checks to config it is one noun: what the operator wrote
     {"sheet"},
-    {"terms", "feeds"},
+    {"terms", "feeds", "treasury", "rpc_urls"},
     {"networks"},
     {"config"},
     {"edge"},

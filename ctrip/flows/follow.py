@@ -1,0 +1,198 @@
+"""Follow our transactions into blocks, out of them where a reorg drops them, and to finality.
+
+A pass asks what became of every version of every sending that is not final, and writes what
+follows for the sendings, their sweeps and the payments whose money they moved, in one transaction.
+Then it shows nodes what they do not have, and offers more for what others outbid. All of it may
+be repeated, by another process too: what is shown is on record, and the same bytes are the same
+transaction.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+
+from msgspec.structs import replace
+
+from ctrip import logs
+from ctrip.core.changes import Change, TransferSwept
+from ctrip.core.fees import Price, cost, going_rate, is_outbid, raised
+from ctrip.core.ids import NATIVE, Amount, PaymentId, RawAddress, SendingId, SweepId
+from ctrip.core.outgoing import Outcome
+from ctrip.core.sending import (
+    UNDER_WAY,
+    Next,
+    Purpose,
+    Sending,
+    SendingState,
+    absorb,
+    moves_of,
+    next_step,
+)
+from ctrip.core.sweep import advance, latest
+from ctrip.flows.apply import apply
+from ctrip.flows.rescan import hold_head
+from ctrip.flows.settling import Settling
+from ctrip.store import blocks, sendings, sweepable, sweeps
+from ctrip.store.pool import Conn, connection, transaction
+
+FOLLOW_SECONDS: Final = 2.0  # between passes; a chain whose blocks are slower is asked as seldom
+SENDINGS_PER_PASS_MAX: Final = 500  # a call for each version, in batches
+AT_ONCE_MAX: Final = 8  # broadcasts
+
+Told = Mapping[SendingId, Sequence[Outcome]]
+
+log = logs.get("ctrip.follow")
+
+
+class Follower(Settling):
+    """The sendings of one chain."""
+
+    async def run_once(self) -> bool:
+        """Bring every sending up to date, and show nodes those they lack."""
+        name = self.chain.name
+        async with connection(self._pool) as conn:
+            cursor = await blocks.cursor(conn, name)
+            before = await sendings.list_open(conn, name, count_max=SENDINGS_PER_PASS_MAX)
+        if cursor is None or not before:
+            return False
+        nonces = await self._nonces(before)
+        told = await self._outcomes(before)
+        now = self._clock.now()
+        doubt = timedelta(seconds=self.chain.finality_depth * self.chain.block_seconds)
+        after = [
+            absorb(
+                one,
+                told[one.id],
+                nonce=nonces[one.sender],
+                finalized=cursor.finalized,
+                now=now,
+                doubt=doubt,
+            )
+            for one in before
+        ]
+        changed = [new for old, new in zip(before, after, strict=True) if new != old]
+        if changed:
+            await self._write(changed)
+        await self._serve_all(after, told)
+        return False
+
+    async def _nonces(self, before: Sequence[Sending]) -> Mapping[RawAddress, int]:
+        """Return the next nonce of each sender; read before the outcomes, as absorb asks for."""
+        senders = sorted({one.sender for one in before})
+        found = await asyncio.gather(*(self._transactor.next_nonce(one) for one in senders))
+        return dict(zip(senders, found, strict=True))
+
+    async def _outcomes(self, before: Sequence[Sending]) -> Told:
+        """Ask what became of every version."""
+        of = [(one.id, version.signed.tx_hash) for one in before for version in one.versions]
+        told: dict[SendingId, list[Outcome]] = {one.id: [] for one in before}
+        outcomes = await self._transactor.outcomes([tx_hash for _, tx_hash in of])
+        for (sending_id, _), outcome in zip(of, outcomes, strict=True):
+            told[sending_id].append(outcome)
+        return told
+
+    async def _write(self, changed: Sequence[Sending]) -> None:
+        """Write sendings, and what follows for sweeps and payments."""
+        now = self._clock.now()
+        async with transaction(self._pool) as conn:
+            reached = await hold_head(conn, self.chain.name)
+            for one in changed:
+                await sendings.save(conn, one, moves_of(one))
+            ids = {one.sweep_id for one in changed if one.sweep_id is not None}
+            of_sweeps = await sendings.of_sweeps(conn, ids)
+            for before in await sweeps.lock(conn, ids):
+                sweep = advance(before, of_sweeps[before.id], now=now)
+                await sweeps.save(conn, sweep)
+                if sweep.state is not before.state:
+                    log.info("sweep", sweep_id=sweep.id, state=sweep.state, why=sweep.why)
+            changes = await moved_on(conn, of_sweeps)
+            for of_payment in changes.values():
+                of_payment.append(reached)
+            events = await apply(conn, changes, now=now)
+        if events:
+            self._news.set()
+
+    async def _serve_all(self, after: Sequence[Sending], told: Told) -> None:
+        """Do for each sending what is next, some senders at once, each sender's in order."""
+        limit = asyncio.Semaphore(AT_ONCE_MAX)
+        unfuelled = {
+            one.sweep_id for one in after if one.purpose is Purpose.FUEL and one.state in UNDER_WAY
+        }
+
+        async def serve(line: Sequence[Sending]) -> None:
+            async with limit:
+                for one in line:
+                    if one.purpose is Purpose.SWEEP and one.sweep_id in unfuelled:
+                        break  # it was signed elsewhere beforehand, and its gas has not come
+                    await self._serve(one, told[one.id])
+
+        lines: dict[RawAddress, list[Sending]] = defaultdict(list)
+        for one in after:
+            lines[one.sender].append(one)
+        await asyncio.gather(*(serve(line) for line in lines.values()))
+
+    async def _serve(self, one: Sending, outcomes: Sequence[Outcome]) -> None:
+        match next_step(one, outcomes, now=self._clock.now()):
+            case Next.BROADCAST:
+                await self._say(one, await self.show(one))
+            case Next.REPRICE if self._signer is not None:
+                await self._outbid(one)
+            case _:
+                pass
+
+    async def _outbid(self, one: Sending) -> None:
+        """Offer more for a sending, if its offer is why it is not mined."""
+        market = await self._transactor.market()
+        if not is_outbid(one.newest.price, market):
+            return
+        ceiling = self.chain.settlement.gas_price_max
+        price = raised(one.newest.price, market, max_fee_ceiling=ceiling)
+        if price is None:
+            why = f"gas costs {going_rate(market)} wei, more than gas_price_max_gwei"
+            await self._say(one, f"it waits in the pool: {why}")
+            return
+        value = await self._value_at(one, price)
+        if value is None:
+            await self._say(one, "it was outbid, and its address has no coin to offer more")
+            return
+        dearer = await self.version(one, value, price)
+        async with transaction(self._pool) as conn:
+            await sendings.add_version(conn, one.id, dearer)
+        again = replace(one, versions=(*one.versions, dearer))
+        await self._say(again, await self.show(again, anew=True))
+
+    async def _value_at(self, one: Sending, price: Price) -> Amount | None:
+        """Return what a dearer version carries; None if its sender cannot pay for it."""
+        before = one.newest
+        if one.purpose is not Purpose.SWEEP:
+            return before.value
+        if one.is_native:  # what it takes off the address stays the same
+            left = before.value + cost(before.price, one.gas) - cost(price, one.gas)
+            return Amount(left) if left > 0 else None
+        coin = await self._transactor.balance(one.sender, NATIVE)
+        return before.value if cost(price, one.gas) <= coin else None
+
+    async def _say(self, one: Sending, why: str) -> None:
+        """Let a sweep say why its transaction is not on its way."""
+        if one.sweep_id is not None:
+            async with connection(self._pool) as conn:
+                await sweeps.say(conn, one.sweep_id, why)
+
+
+async def moved_on(
+    conn: Conn, of_sweeps: Mapping[SweepId, Sequence[Sending]]
+) -> dict[PaymentId, list[Change]]:
+    """Return what has become of the money of payments, by what their sweeps' sendings say."""
+    changes: dict[PaymentId, list[Change]] = defaultdict(list)
+    for one in await sweepable.taken(conn, list(of_sweeps)):
+        moving = latest(of_sweeps[one.sweep_id], Purpose.SWEEP)
+        is_mined = moving is not None and moving.state is SendingState.MINED
+        block = moving.block_number if moving is not None and is_mined else None
+        if one.orphaned:
+            continue
+        of_payment = changes[one.payment_id]  # what is final concerns it, whether or not it moved
+        if one.swept_in != block:
+            of_payment.append(TransferSwept(one.key, block))
+    return changes

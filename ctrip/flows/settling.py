@@ -1,0 +1,79 @@
+"""What every duty that moves money is given, and how a transaction is signed and shown to nodes.
+
+A version is on record before it is shown (store/sendings.py); so whoever shows it may be killed at
+any moment, and another shows the same bytes.
+"""
+
+import asyncio
+from uuid import uuid4
+
+from ctrip import logs
+from ctrip.chain.transactor import Transactor
+from ctrip.clock import Clock
+from ctrip.core.chains import Chain
+from ctrip.core.fees import Price
+from ctrip.core.ids import Amount, SendingId
+from ctrip.core.outgoing import Signed, Verdict
+from ctrip.core.sending import Sending, Version, outgoing
+from ctrip.store import sendings
+from ctrip.store.pool import Pool, connection
+from ctrip.wallet.sign import Signer
+
+log = logs.get("ctrip.settle")
+
+
+class Settling:
+    """A duty on the money of one chain."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        transactor: Transactor,
+        pool: Pool,
+        clock: Clock,
+        news: asyncio.Event,
+        signer: Signer | None,
+    ) -> None:
+        self.chain = chain
+        self._transactor = transactor
+        self._pool = pool
+        self._clock = clock
+        self._news = news
+        self._signer = signer
+
+    def keys(self) -> Signer:
+        """Return the keys, which a duty that signs was given."""
+        assert self._signer is not None, f"{self.chain.name} is swept without keys"  # noqa: S101
+        return self._signer
+
+    async def version(self, sending: Sending, value: Amount, price: Price) -> Version:
+        """Sign a version of a sending, in a thread: it takes milliseconds of CPU."""
+        unsigned = outgoing(sending, self.chain.chain_id, value, price)
+        signed: Signed = await asyncio.to_thread(
+            self.keys().sign, unsigned, index=sending.derivation_index
+        )
+        return Version(signed=signed, value=value, price=price, created_at=self._clock.now())
+
+    async def show(self, sending: Sending, *, anew: bool = False) -> str:
+        """Show nodes a sending's newest version; return why they do not want it, or nothing."""
+        version = sending.newest
+        sent = await self._transactor.send(version.signed)
+        if sent.verdict is Verdict.TAKEN:
+            async with connection(self._pool) as conn:
+                await sendings.note_sent(conn, sending.id, self._clock.now(), anew=anew)
+            return ""
+        log.warning(
+            "transaction is not taken",
+            chain=self.chain.name,
+            tx_hash=version.signed.tx_hash,
+            purpose=sending.purpose,
+            verdict=sent.verdict,
+            why=sent.why,
+        )
+        # Whoever spent its nonce is found out by its receipt, or by time.
+        return "" if sent.verdict is Verdict.NONCE_SPENT else f"nodes refuse it: {sent.why}"
+
+
+def new_sending_id() -> SendingId:
+    """Return an id that nothing has yet."""
+    return SendingId(uuid4())

@@ -18,13 +18,15 @@ from ctrip.core.chains import Chain
 from ctrip.core.endpoints import FAILED_TOO_LONG, GONE
 from ctrip.core.errors import OutageError
 from ctrip.core.ids import BlockHash, BlockNumber, ChainName
+from ctrip.core.payment import Settles
 from ctrip.core.scan import patience
 from ctrip.flows.budget import Budget
-from ctrip.store import endpoints, queue
+from ctrip.store import endpoints, queue, sweeps
 from ctrip.store.pool import Pool, connection
 
 SILENCE_SECONDS_MAX: Final = 60.0  # since a chain was last read to its head
 OVERDUE_MAX: Final = timedelta(minutes=5)  # of the oldest delivery that is due
+REASONS_MAX: Final = 5  # why money does not move, of the sweeps that wait longest
 BACKLOG_COUNTED_MAX: Final = 10_000  # deliveries; beyond it the count says "at least"
 
 
@@ -50,7 +52,9 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seen_seconds_ago: int | None = None
     deliveries_due: int | None = None
     deliveries_waiting: int | None = None
-    mode: str = ""
+    modes: dict[ChainName, Settles] = {}
+    sweeps_open: int | None = None
+    sweeps_stuck: int | None = None
     calls_today: int | None = None
     warning: str = ""  # works, and should be looked at
     endpoints: list[EndpointState] = []
@@ -144,18 +148,30 @@ class Health:
             async with connection(pool) as conn:
                 backlog = await queue.backlog(conn, now=now, count_max=BACKLOG_COUNTED_MAX)
                 ended = await endpoints.disabled_for(conn, [FAILED_TOO_LONG, GONE])
+                money = await sweeps.summary(conn, reasons_max=REASONS_MAX)
         except OutageError as outage:
             down = Part(ok=False, why=str(outage))
             return {"database": down, "chains": chains, **others}
         sent = sending(backlog, ended, now)
-        settlement = Part(ok=True, mode="hold")
+        modes = {name: chain.settlement.mode for name, chain in self._chains.items()}
         return {
             "database": Part(ok=True),
             "chains": chains,
             "outbox": sent,
-            "settlement": settlement,
+            "settlement": settling(modes, money),
             **others,
         }
+
+
+def settling(modes: dict[ChainName, Settles], money: sweeps.Summary) -> Part:
+    """Judge settlement. Money that does not move is said; it stops nothing else."""
+    return Part(
+        ok=True,
+        modes=modes,
+        sweeps_open=money.open,
+        sweeps_stuck=money.stuck,
+        warning="; ".join(money.reasons),
+    )
 
 
 def sending(backlog: queue.Backlog, ended: Sequence[endpoints.Endpoint], now: datetime) -> Part:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import asyncpg
-from msgspec import convert
+from msgspec import Struct, convert
 
 from ctrip.core.ids import ChainName, SweepId
 from ctrip.core.sweep import Sweep
@@ -100,3 +100,26 @@ SAY = "UPDATE sweeps SET why = $2 WHERE id = $1 AND ended_at IS NULL AND why <> 
 async def say(conn: Conn, sweep_id: SweepId, why: str) -> None:
     """Note why a sweep does not go on, or that it does."""
     await conn.execute(SAY, sweep_id, why)
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """How many sweeps have not ended, and why those that wait longest do."""
+
+    open: int
+    stuck: int
+    reasons: list[str]
+
+
+COUNT = """
+SELECT count(*) AS open, count(*) FILTER (WHERE state = 'stuck') AS stuck, (
+    SELECT coalesce(array_agg(format('sweep %s on %s: %s', id, chain, why)), '{}') FROM (
+        SELECT id, chain, why FROM sweeps WHERE ended_at IS NULL AND why <> ''
+        ORDER BY state <> 'stuck', created_at LIMIT $1) AS oldest) AS reasons
+FROM sweeps WHERE ended_at IS NULL
+"""
+
+
+async def summary(conn: Conn, *, reasons_max: int) -> Summary:
+    """Return how settlement stands, for an operator."""
+    row = await conn.fetchrow(COUNT, reasons_max)
+    return convert({**(row or {})}, Summary)

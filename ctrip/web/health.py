@@ -107,6 +107,7 @@ class HealthPages:
         waiting = Gauge(
             "ctrip_deliveries_waiting", "webhooks not yet delivered, up to 10000", registry=registry
         )
+        sweeps = Gauge("ctrip_sweeps", "sweeps that have not ended", ["state"], registry=registry)
         rpc = {
             field: Gauge(f"ctrip_rpc_{field}", what, ["chain", "endpoint"], registry=registry)
             for field, what in RPC_FIGURES.items()
@@ -123,6 +124,9 @@ class HealthPages:
                 up.labels(name).set(part.ok)
                 if part.deliveries_waiting is not None:
                     waiting.set(part.deliveries_waiting)
+                if part.sweeps_open is not None:
+                    sweeps.labels("open").set(part.sweeps_open)
+                    sweeps.labels("stuck").set(part.sweeps_stuck or 0)
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
 

@@ -41,6 +41,7 @@ class BalanceRead(Struct, frozen=True, kw_only=True):
     asset: Asset
     balance: Amount
     block: Header
+    moved: int = 0  # by our own transactions until then; below 0 if more went than came
 
 
 class TransferVouched(Struct, frozen=True):

@@ -119,6 +119,7 @@ def explain(transfers: tuple[Transfer, ...], found: Transfer) -> tuple[Transfer,
 def weigh(payment: Payment, read: BalanceRead) -> Payment:
     """Record what an address holds beyond all that is known to have come to it.
 
+    What our own transactions brought is no payer's money, and what they took away had come.
     What another balance showed counts whichever of the two was read first: when it came
     is not known, and it may be the same money.
     """
@@ -128,7 +129,7 @@ def weigh(payment: Payment, read: BalanceRead) -> Payment:
         if (t.key.chain, t.key.asset) == (read.chain, read.asset)
         and (t.block_number <= read.block.number or t.source is Source.BALANCE)
     ]
-    beyond = read.balance - sum(known)
+    beyond = read.balance - read.moved - sum(known)
     if beyond <= 0:
         return payment
     recipient = raw(payment.address)

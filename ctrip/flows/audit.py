@@ -7,8 +7,8 @@ shows; and money on this chain for a payment of another, whose address is the sa
 What is beyond the record is noted with its block and counts once that is final: the payment
 records it, dated by that block, flags it and says so.
 
-What it cannot see: money that was moved on before the round came by, and money that came
-after as much had been moved on, since a balance below the record is nothing. And a token
+What it cannot see: money that others than us moved on before the round came by, and money that
+came after they moved on as much, since a balance below the record is nothing. And a token
 that grows by itself (one that rebases) seems to be paid.
 
 What it costs: with 10,000 addresses, native coin and three tokens, a round is 34 passes of
@@ -20,7 +20,7 @@ from datetime import timedelta
 from typing import Final
 
 from ctrip import logs
-from ctrip.core.ids import NATIVE, Amount, PaymentId, RawAddress
+from ctrip.core.ids import NATIVE, PaymentId, RawAddress
 from ctrip.core.scan import Cursor
 from ctrip.flows.on_chain import OnChain
 from ctrip.flows.weigh import Seen, Unnamed, at_cursor, heavier
@@ -31,7 +31,6 @@ from ctrip.store.pool import connection
 
 AUDIT_SECONDS: Final = 60.0  # between passes
 AUDIT_ADDRESSES_PER_PASS: Final = 300  # one call for each asset
-NONE: Final = Amount(0)
 ROUND_SECONDS_MIN: Final = 6 * 3600.0  # from the end of a round to the beginning of the next
 
 log = logs.get("ctrip.audit")
@@ -87,9 +86,7 @@ class Auditor(OnChain):
             record = await payment_sets.on_record(conn, self.chain.name, ids, at=at.number)
         for asset in self._assets:
             held = [
-                Held(
-                    payment_id=one, owner=owner, asset=asset, amount=record.get((one, asset), NONE)
-                )
+                Held(payment_id=one, owner=owner, asset=asset, amount=record.get((one, asset), 0))
                 for one, owner in some
             ]
             for one, has in await heavier(self._client, at, held):

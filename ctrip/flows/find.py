@@ -3,6 +3,8 @@
 Whoever could pay had been shown an address before, so looking after the blocks were read
 finds all of them. The cost of a block follows its transactions, not the number of open
 payments, and an address stays ours for ever: late money is noticed too.
+
+What transactions of our own bring to an address, coin for its gas, is nobody's payment.
 """
 
 from collections.abc import Collection, Sequence
@@ -12,7 +14,7 @@ from ctrip.core.blocks import Block, NativeMove, Span, TokenLog
 from ctrip.core.chains import Chain
 from ctrip.core.ids import BlockHash, BlockNumber, RawAddress
 from ctrip.core.matching import Found, calls_to_check, match, recipients, succeeded
-from ctrip.store import payment_sets
+from ctrip.store import own_moves, payment_sets
 from ctrip.store.pool import Pool, connection
 
 
@@ -28,7 +30,15 @@ async def find(
     good = succeeded(blocks, await client.receipts(calls) if calls else [])
     if good is None:
         raise InconsistentChain(f"{chain.name}: a receipt is of another branch")
-    return list(match(chain.name, blocks, good, ours))
+    found = list(match(chain.name, blocks, good, ours))
+    return await without_our_own(pool, found) if found else []
+
+
+async def without_our_own(pool: Pool, found: Sequence[Found]) -> list[Found]:
+    """Leave out what we sent ourselves."""
+    async with connection(pool) as conn:
+        own = await own_moves.ours(conn, {item.transfer.key.tx_hash for item in found})
+    return [item for item in found if item.transfer.key.tx_hash not in own]
 
 
 def lookup(pool: Pool) -> Ours:

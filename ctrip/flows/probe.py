@@ -28,7 +28,7 @@ from ctrip.flows.apply import apply
 from ctrip.flows.on_chain import OnChain
 from ctrip.flows.trace_back import Search, Suspect
 from ctrip.flows.weigh import OPEN_MAX, Seen, Unnamed, at_cursor, heavier_at_cursor, hold, is_final
-from ctrip.store import blocks, payment_sets
+from ctrip.store import blocks, own_moves, payment_sets
 from ctrip.store.payment_sets import Held
 from ctrip.store.pool import connection, transaction
 
@@ -52,7 +52,7 @@ class Probe(OnChain):
         """Set up what is remembered between passes."""
         self._unnamed = self.beside(Unnamed)
         # What a rise left unexplained when it was looked into; looked into again if it is more.
-        self._left: dict[PaymentId, Amount] = {}
+        self._left: dict[PaymentId, int] = {}
         # Where the last pass ended: nothing that came up to here is still to be looked into.
         self._clear: Cursor | None = None
 
@@ -104,8 +104,8 @@ class Probe(OnChain):
         self._clear = cursor
         return False
 
-    def _left_of(self, one: Held) -> Amount:
-        return self._left.get(one.payment_id, Amount(0))
+    def _left_of(self, one: Held) -> int:
+        return self._left.get(one.payment_id, 0)
 
     async def _held(self, cursor: Cursor) -> list[Held]:
         """Return the addresses whose balances matter."""
@@ -134,12 +134,22 @@ class Probe(OnChain):
         clear = BlockNumber(0) if self._clear is None else self._clear.number
         line = await self._line(max(0, at.number - DEPTH_MAX, min(clear, at.number)), at)
         coins: dict[PaymentId, list[Transfer]] = defaultdict(list)
+        own: dict[PaymentId, list[tuple[BlockNumber, int]]] = defaultdict(list)
         async with connection(self._pool) as conn:
             ids = [one.payment_id for one, _ in some]
             for payment_id, coin in await payment_sets.coins(conn, self.chain.name, ids):
                 coins[payment_id].append(coin)
+            for payment_id, block, amount in await own_moves.of_coin(conn, self.chain.name, ids):
+                own[payment_id].append((block, amount))
         suspects = [
-            Suspect(one.payment_id, one.owner, has, self._left_of(one), coins[one.payment_id])
+            Suspect(
+                one.payment_id,
+                one.owner,
+                has,
+                self._left_of(one),
+                coins[one.payment_id],
+                own[one.payment_id],
+            )
             for one, has in some
         ]
         search = Search(self.chain, self._client, self._pool, line, suspects)

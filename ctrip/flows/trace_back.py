@@ -38,8 +38,9 @@ class Suspect(Struct):
     payment_id: PaymentId
     owner: RawAddress
     balance: Amount  # at the end of the line
-    noted: Amount  # beyond the record, and known already to be unnamed
+    noted: int  # beyond the record, and known already to be unnamed
     coins: Sequence[Transfer]  # on record, and what the search adds
+    own: Sequence[tuple[BlockNumber, int]] = ()  # that our transactions moved, and in which block
 
     def beyond(self, balance: Amount, at: Header) -> Amount:
         """Return what a balance after a block is beyond the record.
@@ -51,7 +52,8 @@ class Suspect(Struct):
             for coin in self.coins
             if coin.block_number <= at.number or coin.source is Source.BALANCE
         )
-        return Amount(max(0, balance - recorded))
+        moved = sum(amount for block, amount in self.own if block <= at.number)
+        return Amount(max(0, balance - recorded - moved))
 
 
 class Search:

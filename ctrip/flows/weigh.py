@@ -5,9 +5,10 @@ yet. That is never credited by itself while it may still be named, or taken back
 what was seen is remembered together with its block, and when that block is final, it counts.
 What is remembered is in memory only; whoever starts again sees the same balances again.
 
-What is lower than the record is nothing: the operator moved money on, as they may. So money
-that comes to an address from which as much was taken away stays hidden from the scales; only
-a transaction, a log or a trace can show it.
+What our own transactions moved, and paid for gas, is on record too. What is lower than the
+record is nothing: the operator moved money on by other means, as they may. So money that comes
+to an address from which as much was taken so stays hidden from the scales; only a transaction,
+a log or a trace can show it.
 """
 
 from collections import defaultdict
@@ -25,7 +26,7 @@ from ctrip.core.ids import Amount, Asset, BlockHash, BlockNumber, ChainName, Pay
 from ctrip.core.scan import Cursor
 from ctrip.flows.apply import apply
 from ctrip.flows.on_chain import OnChain
-from ctrip.store import blocks, payment_sets
+from ctrip.store import blocks, own_moves, payment_sets
 from ctrip.store.payment_sets import Held
 from ctrip.store.pool import Conn, Pool, connection, transaction
 
@@ -146,12 +147,14 @@ class Unnamed(OnChain):
             return []
         numbers = sorted({one.block.number for one in due})
         on_chain = set(await self._client.headers(numbers))
+        counting = [one for one in due if one.block in on_chain]
+        asked = [(one.payment_id, one.asset, one.block.number) for one in counting]
         changes: dict[PaymentId, list[Change]] = defaultdict(list)
-        for one in due:
-            if one.block in on_chain:
-                changes[one.payment_id].append(self._read(one))
         now = self._clock.now()
         async with transaction(self._pool) as conn:
+            moved = await own_moves.moved(conn, self.chain.name, asked)
+            for one, amount in zip(counting, moved, strict=True):
+                changes[one.payment_id].append(self._read(one, amount))
             events = await apply(conn, changes, now=now)
         for one in due:
             del self._waiting[one.payment_id, one.asset, one.block.number]
@@ -159,7 +162,7 @@ class Unnamed(OnChain):
             self._news.set()
         return [one for one in due if one.block not in on_chain]
 
-    def _read(self, seen: Seen) -> BalanceRead:
+    def _read(self, seen: Seen, moved: int) -> BalanceRead:
         log.info(
             "a balance beyond the record is final",
             chain=self.chain.name,
@@ -168,5 +171,9 @@ class Unnamed(OnChain):
             block=seen.block.number,
         )
         return BalanceRead(
-            chain=self.chain.name, asset=seen.asset, balance=seen.balance, block=seen.block
+            chain=self.chain.name,
+            asset=seen.asset,
+            balance=seen.balance,
+            block=seen.block,
+            moved=moved,
         )

@@ -10,7 +10,6 @@ from datetime import datetime
 from msgspec import Struct, convert
 
 from ctrip.core.ids import (
-    Amount,
     Asset,
     BlockHash,
     BlockNumber,
@@ -68,17 +67,22 @@ async def any_open(conn: Conn, chain: ChainName) -> bool:
 
 
 class Held(Struct, frozen=True, kw_only=True):
-    """What a payment's address should hold of an asset on a chain, as far as is on record."""
+    """What a payment's address should hold of an asset on a chain, as far as is on record.
+
+    Below 0 if we moved more away than is on record as having come: then money came unnoticed.
+    """
 
     payment_id: PaymentId
     owner: RawAddress
     asset: Asset
-    amount: Amount  # of the live transfers up to a block
+    amount: int  # of the live transfers and of our own transactions, up to a block
 
 
 FOR_COIN = """
 SELECT p.id AS payment_id, lower(p.address) AS owner, 'native' AS asset,
-    coalesce(sum(t.amount), 0) AS amount
+    coalesce(sum(t.amount), 0) + coalesce((
+        SELECT sum(m.amount) FROM own_moves($1, lower(p.address)) AS m
+        WHERE m.asset = 'native' AND m.block_number <= $2), 0) AS amount
 FROM payments p
 LEFT JOIN transfers t ON t.payment_id = p.id AND t.chain = $1 AND t.asset = 'native'
     AND NOT t.orphaned AND t.block_number <= $2
@@ -140,16 +144,24 @@ async def used(
 
 
 ON_RECORD = """
-SELECT payment_id, recipient AS owner, asset, sum(amount) AS amount FROM transfers
-WHERE chain = $1 AND block_number <= $2 AND NOT orphaned AND payment_id = ANY($3::uuid[])
-GROUP BY payment_id, recipient, asset
+SELECT payment_id, asset, sum(amount) AS amount FROM (
+    SELECT payment_id, asset, amount FROM transfers
+    WHERE chain = $1 AND block_number <= $2 AND NOT orphaned AND payment_id = ANY($3::uuid[])
+    UNION ALL
+    SELECT p.id, m.asset, m.amount FROM payments p
+    CROSS JOIN LATERAL own_moves($1, lower(p.address)) AS m
+    WHERE m.block_number <= $2 AND p.id = ANY($3::uuid[])
+) AS either GROUP BY payment_id, asset
 """
 
 
 async def on_record(
     conn: Conn, chain: ChainName, ids: Sequence[PaymentId], *, at: BlockNumber
-) -> dict[tuple[PaymentId, Asset], Amount]:
-    """Return what came to these payments on a chain, by asset, in blocks up to `at`."""
+) -> dict[tuple[PaymentId, Asset], int]:
+    """Return what these payments' addresses should hold on a chain, by asset, after block `at`.
+
+    That is what came to them, and what our own transactions moved.
+    """
     rows = await conn.fetch(ON_RECORD, chain, at, ids)
     return {(row["payment_id"], row["asset"]): row["amount"] for row in rows}
 

@@ -63,6 +63,12 @@ def test_money_above_the_block_of_a_balance_does_not_explain_it() -> None:
     assert payment.amount_received == 100
 
 
+@pytest.mark.parametrize(("moved", "beyond"), [(-100, 70), (-60, 30), (-30, 0), (10, 0)])
+def test_what_we_moved_ourselves_is_taken_into_account(moved: int, beyond: int) -> None:
+    payment = after(a_payment(), seen(a_transfer(1, 100)), head(30, 20), holds(70, 20, moved=moved))
+    assert payment.amount_received == 100 + beyond
+
+
 @pytest.mark.parametrize("balance", [0, 29, 30])
 def test_a_balance_that_is_not_higher_than_the_record_is_nothing(balance: int) -> None:
     payment = after(a_payment(), seen(a_transfer(1, 30)), head(30, 20))

@@ -75,6 +75,9 @@ HOT = {
     "delivery_log.OF_PAYMENT": "events_payment_id_sequence_key",
     "blocks.NEWEST_AT": "blocks_pkey",
     "payment_sets.USED": "payments_pkey",
+    "own_moves.OURS": "sending_versions_pkey",
+    "own_moves.MOVED": "sending_moves_address",
+    "own_moves.OF_COIN": "sending_moves_address",
 }
 
 FILL = """
@@ -157,6 +160,10 @@ def test_each_table_has_one_writer() -> None:
         "sendings": {"sendings"},
         "sweeps": {"sweeps"},
         "rescans": {"rescans"},
+        "sending_moves": {"sendings"},
+        "sending_versions": {"sendings"},
+        "sendings": {"sendings"},
+        "sweeps": {"sweeps"},
         "tokens": {"tokens"},
         "transfers": {"payments"},
         "wallets": {"wallets"},

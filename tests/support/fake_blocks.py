@@ -14,6 +14,7 @@ from ctrip.core.transaction import Moved, Transaction
 
 CONTRACT: Final = RawAddress("0x" + "c0" * 20)
 PAYER: Final = RawAddress("0x" + "fa" * 20)
+FEE: Final = 1  # wei, that each transaction costs its sender
 
 
 class Move(Struct, frozen=True):
@@ -33,6 +34,10 @@ class Tx(Struct, frozen=True):
     inner: tuple[NativeMove, ...] = ()
     moves: tuple[Move, ...] = ()
     fails: bool = False
+
+    @property
+    def sender(self) -> RawAddress:
+        return self.call.sender if self.call else next((m.sender for m in self.moves), PAYER)
 
 
 class Mined(Struct, frozen=True):
@@ -75,11 +80,15 @@ def without_others(block: Block, ours: Collection[RawAddress]) -> Block:
 
 
 def held(blocks: Sequence[Mined]) -> Counter[Holding]:
-    """Add up what came to each address; nothing ever leaves."""
+    """Add up what came to each address, less what went from it."""
     sums: Counter[Holding] = Counter()
-    for tx in (tx for mined in blocks for tx in mined.txs if not tx.fails):
+    for tx in (tx for mined in blocks for tx in mined.txs):
+        sums[Holding(NATIVE, tx.sender)] -= FEE
+        if tx.fails:
+            continue
         for move in (*calls_of(tx), *moves_of(tx)):
             sums[Holding(move.asset, move.recipient)] += move.amount
+            sums[Holding(move.asset, move.sender)] -= move.amount
         for inner in tx.inner:
             sums[Holding(NATIVE, inner.recipient)] += inner.amount
     return sums

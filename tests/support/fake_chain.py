@@ -217,7 +217,7 @@ class FakeChain:
         )
 
     async def holdings(self, at: Header, asked: Sequence[Holding]) -> list[Amount]:
-        """Add up what came to each address until then; nothing ever leaves."""
+        """Add up what came to each address until then, and what went."""
         self._asked("holdings")
         if at.number > self.tip.number or self._blocks[at.number].header.hash != at.hash:
             raise ChainOutage("fake: the block is unknown")

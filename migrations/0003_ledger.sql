@@ -1,7 +1,7 @@
 -- What our own transactions did to an address, each in its block. What may be in a block without our
 -- knowing it yet counts for its beneficiary from the first block on: so no money of our own is ever
 -- taken for a payer's, whatever was written down last.
-CREATE INDEX sendings_beneficiary ON sendings (chain, beneficiary) WHERE NOT final;
+CREATE INDEX sendings_beneficiary ON sendings (beneficiary) WHERE NOT final;
 CREATE FUNCTION own_moves(on_chain text, at_address text)
 RETURNS TABLE (asset text, amount numeric, block_number bigint, final boolean)
 LANGUAGE sql STABLE AS $$

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
-from msgspec.structs import fields
+from msgspec.structs import fields, replace
 
 from ctrip.checks import RULES, Given, Place, Unusable, fill, nearest
 from ctrip.core.errors import ConfigError
 from ctrip.networks import networks, read_chains
 from ctrip.rpc_urls import variables
-from ctrip.settings import Chains, Network, Secret, Settings, Wallet
+from ctrip.settings import Chains, Network, Secret, Settings, Settlement, Wallet
 from ctrip.wallet.derive import open_wallet
 
 PREFIX: Final = "CTRIP_"
@@ -100,6 +100,8 @@ def read_settings(
         table: fill(kind, sources.given[table], place(document, table), faults)
         for table, kind in TABLES.items()
     }
+    if built["settlement"]:
+        built["settlement"] = located(built["settlement"], document.folder)
     chosen, mentioned = read_networks(sources, built["chains"], faults)
     check_webhooks(sources, faults)
     check_wallet(sources, built["wallet"], chosen, faults)
@@ -226,6 +228,13 @@ def place(document: Document, table: str) -> Place:
         remedy=lambda field: f"write it in config.toml, or set {variable_of(table, field)}{extra}",
         rules=RULES.get(table, {}),
     )
+
+
+def located(settlement: Settlement, folder: Path) -> Settlement:
+    """Return the files of [settlement] as paths from here."""
+    named = {f.name: getattr(settlement, f.name) for f in fields(settlement)}
+    files = {k: str(folder / v) for k, v in named.items() if v and k.endswith("_file")}
+    return replace(settlement, **files)
 
 
 def read_networks(

@@ -69,6 +69,21 @@ class Wallet(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mnemonic: Secret = NO_SECRET  # BIP-39 words
 
 
+class Settlement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[settlement]: what becomes of deposits, and where the keys that move them lie.
+
+    Keys are in files that their owner alone can read, beside config.toml unless absolute.
+    """
+
+    mode: Literal["hold", "sweep", "export"] = "hold"  # "export" signs elsewhere, "hold" nothing
+    treasury: str = ""  # the one address that money is swept to
+    mnemonic_file: str = ""  # BIP-39 words; either this or a keystore
+    keystore_file: str = ""  # the same under a password: Web3 Secret Storage
+    password_file: str = ""  # of keystore_file
+    gas_keystore_file: str = ""  # one private key, if the gas wallet is not to come from the words
+    gas_password_file: str = ""
+
+
 class Payments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[payments]: what a payment is unless its creator says otherwise."""
 
@@ -119,6 +134,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     database: Database
     wallet: Wallet
     server: Server = field(default_factory=Server)
+    settlement: Settlement = field(default_factory=Settlement)
     payments: Payments = field(default_factory=Payments)
     webhooks: Webhooks = field(default_factory=Webhooks)
     log: Log = field(default_factory=Log)

@@ -54,6 +54,16 @@ def test_a_config_toml_in_the_working_directory_is_found(
     assert load(None, {}).server.port == 81
 
 
+def test_files_of_keys_lie_beside_config_toml_unless_their_paths_are_absolute(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path, with_line('mnemonic_file = "keys/words"', "settlement"))
+    settlement = load(path, {"CTRIP_SETTLEMENT_GAS_KEYSTORE_FILE": "/run/secrets/gas"}).settlement
+    assert settlement.mnemonic_file == str(tmp_path / "keys" / "words")
+    assert settlement.gas_keystore_file == "/run/secrets/gas"
+    assert (settlement.keystore_file, settlement.mode, settlement.treasury) == ("", "hold", "")
+
+
 def test_the_path_given_wins_over_the_variable(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()

@@ -1,4 +1,4 @@
-"""`ctrip keys`: make, list and end API keys in the configured database.
+"""`ctrip keys`: make, list and end API keys in the configured database; `wallet` has its own file.
 
 Safe beside a gateway that runs: within a second it knows what is changed here. This is also
 the way back in when no administrator has a key any more.
@@ -13,6 +13,7 @@ import typer
 from msgspec import json
 
 from ctrip.cli.options import ConfigOption, JsonOption, settings_of, with_database
+from ctrip.cli.wallet import wallet
 from ctrip.clock import SystemClock
 from ctrip.core.errors import ConfigError
 from ctrip.core.ids import KeyId
@@ -23,7 +24,8 @@ from ctrip.store.pool import Conn
 SPAN: Final = re.compile(r"([0-9]{1,9})([smhd])")
 UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
-keys = typer.Typer(help="API keys.", no_args_is_help=True)
+keys = typer.Typer(help="API keys, and the keys that spend.", no_args_is_help=True)
+keys.add_typer(wallet, name="wallet")
 
 
 @keys.command("create")

@@ -16,10 +16,12 @@ from typing import Final
 from bip32 import BIP32  # type: ignore[import-untyped]
 from coincurve import PrivateKey
 from msgspec import Struct
+from msgspec.structs import fields
 
 from ctrip.core.errors import ConfigError
+from ctrip.core.ids import Address
 from ctrip.settings import Settlement
-from ctrip.wallet.derive import ACCOUNT_PATH
+from ctrip.wallet.derive import ACCOUNT_PATH, checksum
 from ctrip.wallet.private_files import read_private, write_private
 from ctrip.wallet.secret_storage import holds, seal, unseal
 from ctrip.wallet.sign import Signer
@@ -36,6 +38,16 @@ class Vault(Struct, frozen=True):
 
     file: Path
     password_file: Path | None = None
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """What may be known of an account by those who must not spend."""
+
+    xpub: str
+    fingerprint: str
+    first_address: Address
+    gas_address: Address
+    payout_address: Address
 
 
 def load_signer(settings: Settlement, *, expected_fingerprint: str) -> Signer:
@@ -183,33 +195,37 @@ def password_in(file: Path) -> bytearray | Fault:
     return password or Fault(f"{file}: its first line is empty, and must be the password")
 
 
-def make_account(vault: Vault) -> bytearray:
-    """Make new words and leave them in a file, as words or under a password; return the words.
-
-    The caller shows them, or not, and wipes them.
-    """
-    found = made(vault, word_places())
+def read_password(file: Path) -> bytearray:
+    """Return the password in a file, or raise ConfigError; the caller wipes it."""
+    found = password_in(file)
     if isinstance(found, Fault):
         raise ConfigError(found.text)
     return found
 
 
-def made(vault: Vault, places: Places) -> bytearray | Fault:
-    """Make new words, and write them down before anybody relies on them."""
-    password = password_in(vault.password_file) if vault.password_file else bytearray()
-    if isinstance(password, Fault):
-        return password
-    if vault.password_file and len(password) < PASSWORD_BYTES_MIN:
-        return Fault(
-            f"{vault.password_file}: is shorter than {PASSWORD_BYTES_MIN} bytes and could be"
-            " guessed; make one with: openssl rand -base64 24"
+def make_account(file: Path, password: bytearray | None) -> bytearray:
+    """Make new words and leave them in a file, as words or under a password; return the words.
+
+    The caller shows them, or not, and wipes them and the password.
+    """
+    if password is not None and len(password) < PASSWORD_BYTES_MIN:
+        raise ConfigError(
+            f"a password of under {PASSWORD_BYTES_MIN} bytes could be guessed; make one with:"
+            " openssl rand -base64 24"
         )
+    found = made(file, password, word_places())
+    if isinstance(found, Fault):
+        raise ConfigError(found.text)
+    return found
+
+
+def made(file: Path, password: bytearray | None, places: Places) -> bytearray | Fault:
+    """Make new words, and write them down before anybody relies on them."""
     entropy = bytearray(secrets.token_bytes(NEW_ENTROPY_BYTES))
     words = words_of(entropy, places)
-    content = seal(entropy, password, "bip39-entropy") if vault.password_file else words + b"\n"
-    fault = write_private(vault.file, content)
+    content = words + b"\n" if password is None else seal(entropy, password, "bip39-entropy")
+    fault = write_private(file, content)
     wipe(entropy)
-    wipe(password)
     if isinstance(content, bytearray):
         wipe(content)
     if fault:
@@ -218,24 +234,50 @@ def made(vault: Vault, places: Places) -> bytearray | Fault:
     return words
 
 
-def xpub_in(vault: Vault) -> str:
-    """Return the xpub of the account whose words are in a file; raise ConfigError."""
-    found = read_xpub(vault, word_places())
+def account_in(vault: Vault) -> Account:
+    """Return what may be known of the account whose words are in a file; raise ConfigError."""
+    found = read_account(vault, word_places())
     if isinstance(found, Fault):
         raise ConfigError(found.text)
     return found
 
 
-def read_xpub(vault: Vault, places: Places) -> str | Fault:
-    """Return the xpub of the account, or what is wrong with its file."""
+def read_account(vault: Vault, places: Places) -> Account | Fault:
+    """Return the public side of an account, or what is wrong with its file."""
     words = words_in(vault, places)
     if isinstance(words, Fault):
         return words
-    xpub = xpub_of(words)
+    account = account_of(words)
     wipe(words)
-    return xpub
+    return account
 
 
-def xpub_of(words: bytearray) -> str:
-    """Return the xpub of checked words."""
-    return str(BIP32.from_seed(seed_of(words)).get_xpub_from_path(ACCOUNT_PATH))
+def account_of(words: bytearray) -> Account:
+    """Return the public side of checked words."""
+    signer = Signer(words)
+    return Account(
+        xpub=str(BIP32.from_seed(seed_of(words)).get_xpub_from_path(ACCOUNT_PATH)),
+        fingerprint=signer.fingerprint,
+        first_address=checksum(signer.address(0)),
+        gas_address=checksum(signer.gas_address),
+        payout_address=checksum(signer.payout_address),
+    )
+
+
+def faults_of(settings: Settlement) -> dict[str, str]:
+    """Return the files that are configured, by field, each with what keeps it from being read."""
+    files = {f.name: getattr(settings, f.name) for f in fields(settings)}
+    return {
+        name: unreadable(Path(file))
+        for name, file in files.items()
+        if file and name.endswith("_file")
+    }
+
+
+def unreadable(file: Path) -> str:
+    """Say why a file cannot be read, or may not be; "" if it can."""
+    found = read_private(file)
+    if isinstance(found, Fault):
+        return found.text
+    wipe(found)
+    return ""

@@ -15,7 +15,13 @@ from ctrip.core.ids import Address, raw
 from ctrip.settings import Secret, Settlement
 from ctrip.settings import Wallet as WalletSettings
 from ctrip.wallet.derive import open_wallet
-from ctrip.wallet.keystore import Vault, load_signer, make_account, open_signer, xpub_in
+from ctrip.wallet.keystore import (
+    Vault,
+    account_in,
+    load_signer,
+    make_account,
+    open_signer,
+)
 from ctrip.wallet.secret_storage import NOT_OPENED, NOT_READ, seal, unseal
 from ctrip.wallet.sign import Signer
 from ctrip.wallet.words import Fault, checksum_holds, word_places, words_of
@@ -196,7 +202,7 @@ def test_a_number_beyond_the_curve_is_no_key(keep: Keep) -> None:
 
 
 def test_new_words_are_24_and_right_and_different_each_time(tmp_path: Path) -> None:
-    made = {bytes(make_account(Vault(tmp_path / f"words {n}"))) for n in range(3)}
+    made = {bytes(make_account(tmp_path / f"words {n}", None)) for n in range(3)}
     assert len(made) == 3
     places = word_places()
     for words in made:
@@ -209,28 +215,35 @@ def test_a_new_keystore_opens_with_its_password_and_has_the_words(
     keep: Keep, tmp_path: Path
 ) -> None:
     vault = Vault(tmp_path / "new.json", Path(keep("password", PASSWORD)))
-    words = bytes(make_account(vault))
+    words = bytes(make_account(vault.file, bytearray(PASSWORD.encode())))
     entropy = unseal(vault.file.read_bytes(), bytearray(PASSWORD.encode()))
     assert not isinstance(entropy, Fault)
     assert words_of(entropy, word_places()) == words
     signer = Signer(words_of(entropy, word_places()))
-    wallet = open_wallet(WalletSettings(xpub=Secret(xpub_in(vault))), chain_ids=[1])
+    wallet = open_wallet(WalletSettings(xpub=Secret(account_in(vault).xpub)), chain_ids=[1])
     assert signer.fingerprint == wallet.fingerprint
     assert signer.address(0) == raw(wallet.address(0))
 
 
-def test_a_password_that_could_be_guessed_makes_no_keystore(keep: Keep, tmp_path: Path) -> None:
-    vault = Vault(tmp_path / "new.json", Path(keep("password", "hunter2")))
+def test_a_password_that_could_be_guessed_makes_no_keystore(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="openssl rand -base64 24"):
-        make_account(vault)
-    assert not vault.file.exists()
+        make_account(tmp_path / "new.json", bytearray(b"hunter2"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_words_are_never_written_over(keep: Keep) -> None:
     file = Path(keep("words", MNEMONIC))
     with pytest.raises(ConfigError, match="is there already"):
-        make_account(Vault(file))
+        make_account(file, None)
     assert file.read_text() == MNEMONIC
+
+
+def test_what_may_be_known_of_an_account_is_what_a_signer_of_it_says(keep: Keep) -> None:
+    account = account_in(Vault(Path(keep("words", MNEMONIC))))
+    assert account.fingerprint == OF_MNEMONIC.fingerprint
+    assert raw(account.first_address) == OF_MNEMONIC.address(0)
+    assert raw(account.gas_address) == OF_MNEMONIC.gas_address
+    assert raw(account.payout_address) == OF_MNEMONIC.payout_address
 
 
 def test_no_key_is_looked_for_in_the_environment() -> None:

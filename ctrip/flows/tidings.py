@@ -5,7 +5,7 @@ waits asks again when somebody calls wake(), and twice a second for what nobody 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -25,6 +25,10 @@ class Stretch(Struct, frozen=True, kw_only=True):
     bodies: Sequence[bytes]
     next_after: int  # where to go on
     has_more: bool
+
+
+async def nothing() -> None:
+    """Do nothing."""
 
 
 class Tidings:
@@ -49,10 +53,12 @@ class Tidings:
         event_types: Sequence[str] | None = None,
         owner: KeyId | None = None,
         wait_seconds: float = 0.0,
+        waited: Callable[[], Awaitable[None]] = nothing,
     ) -> Stretch:
         """Return what comes after a place; wait for it if there is nothing.
 
-        With an `owner` only what is of that owner's payments.
+        With an `owner` only what is of that owner's payments. After each wait `waited` may
+        raise, which ends the waiting.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait_seconds
@@ -63,6 +69,7 @@ class Tidings:
             if left <= 0:
                 break
             await pause(turn, min(left, POLL_SECONDS))
+            await waited()
             turn = self._turn
             stretch = await self._look(stretch.next_after, count_max, event_types, owner)
         return stretch

@@ -3,8 +3,12 @@
 A key is looked up in the keybook, which asks no database while it is fresh. A caller is told
 what is wrong with a key only if it is one of ours: that it expired, that it may not be used
 from here, that it lacks a scope. From where it may be used is never told.
+
+A request may take its time: its body comes slowly, or it waits for news. A key that ends
+meanwhile ends the request: whoever waited asks again before they go on.
 """
 
+import time
 from typing import Final
 
 from msgspec import Struct
@@ -33,6 +37,8 @@ class Caller(Struct, frozen=True):
 
 ANYBODY: Final = Caller(NOBODY, frozenset(SCOPES))  # with auth = "off"
 STRANGER: Final = Caller(NOBODY, frozenset())  # where no key is asked for
+KEY_SECONDS: Final = 0.1  # that one look-up holds; with the book's own age, a second
+AGAIN: Final = "ctrip.again"  # in the scope of a request: who asks again
 
 
 class Door:
@@ -54,12 +60,20 @@ class Door:
             return ANYBODY
         key = await self._identify(request)
         self._limits.take(request, key.id)
+        self._check(request, key, scope)
+        self._book.uses.note(key.id, self._clock.now())
+        request.scope[AGAIN] = Again(self, scope)
+        return Caller(key.id, key.scopes)
+
+    async def let_stay(self, request: Request, scope: str) -> None:
+        """Raise as let_in does if a caller who was let in before may not pass any more."""
+        self._check(request, await self._identify(request), scope)
+
+    def _check(self, request: Request, key: ApiKey, scope: str) -> None:
         if not admits(key, self._proxies.address_of(request)):
             raise Forbidden("This API key may not be used from your address")
         if not may(key, scope):
             raise Forbidden(f"This API key lacks the scope '{scope}'")
-        self._book.uses.note(key.id, self._clock.now())
-        return Caller(key.id, key.scopes)
 
     async def _identify(self, request: Request) -> ApiKey:
         """Return the key that a request bears; raise Unauthorized unless it is live."""
@@ -84,6 +98,28 @@ class Door:
             return known
         self._limits.may_guess(request)
         return await self._book.sought(digest)
+
+
+class Again:
+    """When a caller's key was asked for last, and who does it."""
+
+    def __init__(self, door: Door, scope: str) -> None:
+        self._door = door
+        self._scope = scope
+        self._asked_at = time.monotonic()
+
+    async def ask(self, request: Request) -> None:
+        """Raise if the caller may not pass any more; ask only if that was some time ago."""
+        if time.monotonic() - self._asked_at > KEY_SECONDS:
+            await self._door.let_stay(request, self._scope)
+            self._asked_at = time.monotonic()
+
+
+async def ask_again(request: Request) -> None:
+    """Raise if the key by which a caller was let in has ended since: for whoever has waited."""
+    again: Again | None = request.scope.get(AGAIN)
+    if again:
+        await again.ask(request)
 
 
 def key_in(request: Request) -> str:

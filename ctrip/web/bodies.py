@@ -17,6 +17,7 @@ from starlette.requests import Request
 from ctrip.core.errors import RequestError
 from ctrip.core.nesting import DEPTH_MAX, is_too_deep
 from ctrip.core.twins import twin_in
+from ctrip.web.auth import ask_again
 from ctrip.web.problems import (
     BodyTooLarge,
     FieldError,
@@ -164,4 +165,5 @@ async def read_bytes(request: Request) -> bytes:
         if len(body) > BODY_SIZE_MAX:
             raise BodyTooLarge(f"The body may have at most {BODY_SIZE_MAX} bytes")
         more = message.get("more_body", False)
+    await ask_again(request)
     return body

@@ -19,7 +19,7 @@ from ctrip.flows.tidings import Tidings
 from ctrip.store import delivery_log
 from ctrip.store.delivery_log import Attempt, Delivery, KnownEvent
 from ctrip.store.pool import Pool, connection
-from ctrip.web.auth import Caller
+from ctrip.web.auth import Caller, ask_again
 from ctrip.web.bodies import parse_query
 from ctrip.web.endpoint_fields import PATTERNS, State, Type
 from ctrip.web.lists import PAGE_MAX, Limit, answer
@@ -141,6 +141,7 @@ class EventPages:
                 count_max=asked.limit,
                 event_types=patterns,
                 wait_seconds=asked.wait,
+                waited=lambda: ask_again(request),
             )
             page = StretchView(
                 data=[Raw(body) for body in read.bodies],

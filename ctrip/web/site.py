@@ -25,7 +25,7 @@ from ctrip.flows.tidings import Tidings
 from ctrip.settings import Server
 from ctrip.store.pool import Pool
 from ctrip.web.acts import ActPages
-from ctrip.web.auth import STRANGER, Door
+from ctrip.web.auth import STRANGER, Door, ask_again
 from ctrip.web.catalogue import Catalogue
 from ctrip.web.desk import Desk, Page
 from ctrip.web.docs import DocPages
@@ -111,6 +111,9 @@ def behind(door: Door, repeats: Repeats, operation: Operation) -> Page:
         caller = STRANGER if scope is None else await door.let_in(request, scope)
         if may_be_kept and HEADER in request.headers:
             return await answered_once(repeats, operation, request, caller)
-        return await page(request, caller)
+        answer = await page(request, caller)
+        if operation.method == "GET":  # anything else is done by now
+            await ask_again(request)
+        return answer
 
     return handler

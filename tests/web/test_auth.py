@@ -1,5 +1,8 @@
 """Who may do what."""
 
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
 import pytest
 from starlette.requests import Request
 
@@ -7,10 +10,12 @@ from ctrip.core.keys import LENGTH, PREFIX, PREFIX_SHOWN
 from ctrip.flows.keybook import Keybook
 from ctrip.settings import Server
 from ctrip.store.pool import Pool, connection
+from ctrip.web import auth
 from ctrip.web.auth import Door
 from ctrip.web.forwarded import Proxies
 from ctrip.web.limits import RateLimits
 from ctrip.web.problems import Forbidden
+from tests.support.changes import an_open_payment
 from tests.support.clock import Ticks
 from tests.support.flaky import FlakyPool
 from tests.web.bad_creates import GOOD
@@ -19,6 +24,7 @@ from tests.web.shop import CREATE, UNLIMITED, Shop, open_shop
 CHAINS = "/api/v1/chains"
 NOT_OURS = PREFIX + "A" * (LENGTH - len(PREFIX))
 REVOKE_ALL = "UPDATE api_keys SET revoked_at = created_at"
+Ended = tuple[Shop, Callable[[], Awaitable[None]]]  # a site, and what revokes its keys
 
 
 @pytest.mark.parametrize(
@@ -101,6 +107,60 @@ async def test_a_key_is_believed_without_a_statement_and_not_for_longer_than_a_s
         assert not any("api_key" in text for text in counting.statements)
         ticks.now += 1.0
         assert (await shop.get(CHAINS)).status == 401
+
+
+@pytest.fixture
+async def ended(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ended]:
+    monkeypatch.setattr(auth, "KEY_SECONDS", 0.0)
+    ticks = Ticks()
+    async with open_shop(pool, keybook=Keybook(pool, ticks=ticks)) as shop:
+
+        async def end() -> None:
+            uses = "SELECT count(*) FROM key_uses"
+            async with connection(pool) as conn, asyncio.timeout(5):
+                while not await conn.fetchval(uses):  # nobody was let in yet
+                    await shop.parts.keybook.uses.run_once()
+                await conn.execute(REVOKE_ALL)
+            ticks.now += 1.0
+
+        yield shop, end
+
+
+@pytest.mark.parametrize("more", ["", "idempotency-key: once\r\n"])
+async def test_a_key_that_ends_while_its_body_comes_makes_nothing(ended: Ended, more: str) -> None:
+    shop, end = ended
+    before = await shop.written()
+    reader, writer = await asyncio.open_connection("127.0.0.1", shop.port)
+    writer.write(
+        f"POST {CREATE} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {shop.key}\r\n{more}"
+        f"content-type: application/json\r\ncontent-length: {len(GOOD)}\r\n\r\n".encode()
+        + GOOD[:3]
+    )
+    await end()
+    writer.write(GOOD[3:])
+    assert (await reader.readline()).split()[1] == b"401"
+    assert await shop.written() == before
+    writer.close()
+
+
+async def test_who_waits_for_news_with_a_key_that_ends_hears_none(ended: Ended) -> None:
+    shop, end = ended
+    place = await shop.parts.tidings.end()
+    waiting = asyncio.create_task(shop.get(f"/api/v1/events?after={place}&wait=20"))
+    await end()
+    await an_open_payment(shop.pool)
+    shop.parts.tidings.wake()
+    answer = await waiting
+    assert (answer.status, answer.json["code"]) == (401, "unauthorized")
+
+
+async def test_a_key_that_ends_takes_along_who_waits(ended: Ended) -> None:
+    shop, end = ended
+    place = await shop.parts.tidings.end()
+    waiting = asyncio.create_task(shop.get(f"/api/v1/events?after={place}&wait=20"))
+    await end()
+    async with asyncio.timeout(2):
+        assert (await waiting).status == 401
 
 
 async def test_while_postgres_is_away_nobody_is_refused_for_good(pool: Pool) -> None:

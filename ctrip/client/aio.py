@@ -19,8 +19,9 @@ import aiohttp
 from ctrip.client import calls
 from ctrip.client.calls import PAGE_SIZE
 from ctrip.client.frames import Frame, Frames
-from ctrip.client.models import Chain, Change, Event, Page, Payment, Token, change_of
+from ctrip.client.models import Chain, Change, Event, Page, Payment, Token
 from ctrip.client.talk import (
+    WAIT_SECONDS_MAX,
     WAITS,
     Answer,
     Call,
@@ -32,6 +33,7 @@ from ctrip.client.talk import (
 )
 
 SILENCE_SECONDS_MAX: Final = 45.0  # a gateway says something every 15
+STREAM_SECONDS: Final = 1.0  # at least, from the end of a stream to the next
 
 T = TypeVar("T")
 
@@ -101,17 +103,20 @@ class AsyncClient:
         After news that was seen before, say its sequence. A stream that breaks is taken up
         where it broke; what nobody answers for so long as `waits` allows is an outage.
         """
-        tried, pause = 0, 0.0
+        tried = 0
         while tried <= len(self._waits):
+            pause = 0.0
             try:
                 async for frame in self._frames(calls.stream(payment_id, after)):
-                    tried, pause = 0, pause if frame.retry is None else frame.retry / 1_000
+                    tried, pause = 0, pause_after(frame, pause)
                     if frame.data:
-                        change = change_of(frame)
+                        change = self._gateway.change_in(frame)
                         after = change.sequence
                         yield change
+                if not pause:
+                    raise self._gateway.mute()
             except (GatewayOutage, Denied) as fault:
-                pause = pause_before(fault, [*self._waits, None][tried])
+                pause = max(pause, pause_before(fault, [*self._waits, None][tried]))
                 tried += 1
             await asyncio.sleep(pause)
 
@@ -192,3 +197,9 @@ class AsyncClient:
             raise NotAGateway("the address of the gateway is no URL") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._gateway.silent(error) from None
+
+
+def pause_after(frame: Frame, pause: float) -> float:
+    """Return how long to wait at the end of a stream that said this, and had said so before."""
+    told = pause if frame.retry is None else frame.retry / 1_000
+    return min(max(told, STREAM_SECONDS), WAIT_SECONDS_MAX)

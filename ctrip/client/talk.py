@@ -16,6 +16,8 @@ from uuid import uuid4
 
 from msgspec import DecodeError, Struct, ValidationError, json
 
+from ctrip.client.frames import Frame
+from ctrip.client.models import Change, change_of
 from ctrip.core.endpoints import origin_of
 from ctrip.core.errors import ConfigError, OutageError, RequestError
 
@@ -129,6 +131,17 @@ class Gateway:
             except (DecodeError, ValidationError):
                 raise self._stranger(answer.status) from None
         return self.refuse(answer)
+
+    def change_in(self, frame: Frame) -> Change:
+        """Return what a frame of a stream says."""
+        try:
+            return change_of(frame)
+        except (DecodeError, ValueError):
+            raise self._stranger(HTTPStatus.OK) from None
+
+    def mute(self) -> GatewayOutage:
+        """Return what to tell of a stream that ended before it said anything."""
+        return GatewayOutage(f"the gateway at {self.shown} ended the stream at once")
 
     def refuse(self, answer: Answer) -> NoReturn:
         """Raise what an answer means that is no success."""

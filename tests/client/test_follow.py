@@ -7,11 +7,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import json
 
 from ctrip.client.aio import AsyncClient
 from ctrip.client.frames import Frame, Frames
 from ctrip.client.models import Change
-from ctrip.client.talk import Denied, GatewayOutage
+from ctrip.client.talk import Denied, GatewayOutage, NotAGateway
 from ctrip.store.pool import Pool
 from tests.support.receiver import receiver, status
 from tests.web.shop import Shop, open_shop
@@ -82,3 +83,58 @@ async def test_a_gateway_that_is_away_is_waited_for_but_not_for_ever() -> None:
             with pytest.raises(GatewayOutage, match="answered 503"):
                 await some(ctrip.follow("x"), 1)
         assert len(it.received) == 3
+
+
+SSE = {"content-type": "text/event-stream"}
+
+
+async def test_a_stream_that_ends_before_it_began_is_a_failure_like_others() -> None:
+    async with receiver() as it:
+        it.answers(status(200, b"", SSE))
+        async with AsyncClient(it.url, "", waits=(0.0, 0.0)) as ctrip:
+            with pytest.raises(GatewayOutage, match="ended the stream"):
+                async with asyncio.timeout(1):
+                    await some(ctrip.follow("x"), 1)
+        assert len(it.received) == 3
+
+
+@pytest.mark.parametrize("begin", [b"", b"retry: 0\n\n"])
+async def test_a_stream_that_ends_at_once_is_not_taken_up_at_once(shop: Shop, begin: bytes) -> None:
+    body = begin + frame_of(await shop.create())
+    async with receiver() as it:
+        it.answers(status(200, body, SSE))
+        async with AsyncClient(it.url, "", waits=(0.0,)) as ctrip:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await some(ctrip.follow("x"), 100)
+        assert 1 <= len(it.received) <= 3
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"id: 1\nevent: payment\ndata: {}\n\n",
+        b"id: 1\nevent: payment.paid\ndata: no json\n\n",
+        b'id: 2\nevent: payment.paid\ndata: {"id":"evt_1"}\n\n',
+    ],
+)
+async def test_a_stream_that_tells_no_payment_is_no_gateways(said: bytes) -> None:
+    async with receiver() as it:
+        it.answers(status(200, said, SSE))
+        async with AsyncClient(it.url, "") as ctrip:
+            with pytest.raises(NotAGateway, match="is no gateway of this version"):
+                await some(ctrip.follow("x"), 1)
+
+
+async def test_a_place_that_is_no_number_is_no_gateways(shop: Shop) -> None:
+    said = frame_of(await shop.create()).replace(b"id: 1", b"id: one")
+    async with receiver() as it:
+        it.answers(status(200, said, SSE))
+        async with AsyncClient(it.url, "") as ctrip:
+            with pytest.raises(NotAGateway):
+                await some(ctrip.follow("x"), 1)
+
+
+def frame_of(payment: object) -> bytes:
+    """Return the first frame of a stream."""
+    return b"id: 1\nevent: payment\ndata: %s\n\n" % json.encode(payment)

@@ -68,7 +68,8 @@ class Explainer:
         if payment is None and about.tx_hash is None:
             return None
         complaint = await self._complaint(tx_hash, owner) if tx_hash else None
-        if payment is None and complaint and (meant := first_meant(complaint)):
+        if complaint and (meant := payment.id if payment else first_meant(complaint)):
+            # Also one that was read before: its money may be on record since the chains were asked.
             async with connection(self._pool) as conn:
                 payment = await payments.find(conn, meant, owner=owner)
         case = Case(now=self._clock.now(), chains=self._chains, complaint=complaint)

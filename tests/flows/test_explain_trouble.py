@@ -43,6 +43,18 @@ class Silent(FakeChain):
         return await super().transaction(tx_hash)
 
 
+class Busy(FakeChain):
+    """One whose blocks are read while it is asked for a transaction."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    async def transaction(self, tx_hash: TxHash) -> Transaction | None:
+        await self._world.watch()
+        return await super().transaction(tx_hash)
+
+
 def explainer(world: World, moon: FakeChain, *, timeout_seconds: float = 0.02) -> Explainer:
     return Explainer(
         [world.served, replace(world.served, name=MOON)],
@@ -190,3 +202,15 @@ async def test_a_command_looks_at_the_chains_itself(world: World) -> None:
     told = await asked.explain(about, owner=None)
     assert told is not None
     assert told.code == "chain_unreachable"
+
+
+async def test_money_that_is_recorded_during_the_question_is_on_record(world: World) -> None:
+    payment = await world.create()
+    paid = world.chain.pay(address(payment), 100)
+    world.chain.mine()
+    about = About(payment_id=payment.id)
+    patient = explainer(world, Busy(world), timeout_seconds=5)
+    told = await patient.explain(about, owner=None, tx_hash=paid)
+    assert told is not None
+    assert told.code == "waiting_for_confirmations"
+    assert told.status == "detected"

@@ -146,7 +146,7 @@ async def keeps_the_promise(reader: Reader, text: str, said: str) -> None:
         assert '"order_id": "1042"' in said
         assert '"answer"' in said
     elif "trigger" in text:
-        assert [case in said for case in ("payment.underpaid", "payment.reorged", "payment.late")]
+        assert all(f"payment.{one}" in said for one in ("underpaid", "reorged", "late"))
         assert said.count("payment.settled") == 2
     elif "order.py" in text:
         assert "1042 " in said

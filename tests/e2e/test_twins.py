@@ -1,4 +1,4 @@
-"""Criterion 2 of the API: whoever repeats a create, however often and through whatever, has one."""
+"""Whoever repeats a create, however often and through whatever, has one."""
 
 import asyncio
 from collections import defaultdict

@@ -18,6 +18,7 @@ from typing import Final
 
 from ctrip.chain.decode import Garbled, quantity
 from ctrip.chain.wire import Call
+from ctrip.core.abi import BALANCE_OF, erc20_balance_of
 from ctrip.core.blocks import Header, Holding
 from ctrip.core.ids import NATIVE, Amount, Asset, RawAddress
 
@@ -32,7 +33,6 @@ TOKEN_GAS_MAX: Final = 1_000_000
 # Below this the program gives up: a call gets at most 63/64 of what is left (EIP-150).
 GAS_MIN: Final = TOKEN_GAS_MAX * 64 // 63 + 10_000
 
-BALANCE_OF: Final = "70a08231"  # selector of balanceOf(address)
 WORD_DIGITS: Final = 64  # hex digits of 32 bytes
 MARK: Final = "0x00"  # what an answer begins with
 ANSWER: Final = re.compile(rf"{MARK}([0-9a-fA-F]*)")
@@ -93,11 +93,14 @@ def read(result: str, count: int) -> list[Amount]:
 
 def single(asked: Holding, at: Header) -> Call:
     """Return the call that asks for one balance in the state after this very block (EIP-1898)."""
-    block = {"blockHash": at.hash}
+    return held(asked, {"blockHash": at.hash})
+
+
+def held(asked: Holding, block: object) -> Call:
+    """Return the call that asks for one balance, at a block in any spelling that nodes know."""
     if asked.asset == NATIVE:
         return Call("eth_getBalance", (asked.owner, block))
-    data = f"0x{BALANCE_OF}{digits(asked.owner):0>{WORD_DIGITS}}"
-    return Call("eth_call", ({"to": asked.asset, "data": data}, block))
+    return Call("eth_call", ({"to": asked.asset, "data": erc20_balance_of(asked.owner)}, block))
 
 
 def read_single(result: str | None, asked: Holding | None = None) -> Amount:

@@ -11,7 +11,7 @@ again after a while: providers change their plans, and their customers theirs.
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from msgspec.json import Decoder
@@ -55,6 +55,11 @@ ANSWERABLE: Final = frozenset(
 T = TypeVar("T")
 
 
+def never(_: Refusal) -> bool:
+    """Tell that no refusal is an answer."""
+    return False
+
+
 class OtherChain(WireFault):
     """The endpoint answers, for a network that is not ours."""
 
@@ -92,15 +97,20 @@ class Provider:
         *,
         calls_max: int = CALLS_PER_BATCH_MAX,
         timeout_seconds: float | None = None,
+        is_answer: Callable[[Refusal], bool] = never,
     ) -> list[Reply[T]]:
-        """Return a reply for each call, in order; refusals among them are for the caller."""
+        """Return a reply for each call, in order; refusals among them are for the caller.
+
+        Those are the refusals that he can answer to, and the others that `is_answer` says are one.
+        """
         got: dict[int, Reply[T]] = {}
         tries = 0
         while left := [place for place in range(len(calls)) if place not in got]:
             size = max(1, min(self.batch_max, calls_max))
             known, fault = len(got), None
             answers = await few_at_once(
-                lambda batch: self._batch(calls, batch, decoder, timeout_seconds), cut(left, size)
+                lambda batch: self._batch(calls, batch, decoder, timeout_seconds, is_answer),
+                cut(left, size),
             )
             for good, bad in answers:
                 got |= good
@@ -119,6 +129,7 @@ class Provider:
         places: Sequence[int],
         decoder: Decoder[Answer[T]],
         timeout_seconds: float | None,
+        is_answer: Callable[[Refusal], bool],
     ) -> tuple[dict[int, Reply[T]], WireFault | None]:
         """Return the replies to keep, by their places, and why the others are none."""
         asked = [calls[place] for place in places]
@@ -139,7 +150,7 @@ class Provider:
                 continue
             method = calls[place].method
             said = cure_of_refusal(reply.error, method) if reply.error else None
-            if not reply.error or said in ANSWERABLE:
+            if not reply.error or said in ANSWERABLE or is_answer(reply.error):
                 good[place] = reply
                 continue
             self._learnt_from(said, reply.error, len(asked), as_list=as_list)

@@ -14,6 +14,8 @@ from ctrip.chain.client import ChainOutage, EndpointState, InconsistentChain, Ou
 from ctrip.chain.endpoint import LOGS, TRACES, Provider
 from ctrip.chain.failover import Failover, Unable, id_of
 from ctrip.chain.heads import Heads
+from ctrip.chain.transact import RpcTransactor
+from ctrip.chain.transactor import Transactor
 from ctrip.chain.transfers import Sought
 from ctrip.chain.wire import CALL_SECONDS_MAX, Endpoint
 from ctrip.clock import Clock
@@ -54,6 +56,7 @@ class RpcChain:
         ]
         self._endpoints = Failover(chain, self._providers, timeout_seconds=timeout_seconds)
         self._heads = Heads(chain, self._endpoints, clock)
+        self._transactor = RpcTransactor(chain, self._endpoints, clock)
         self._blocks_read: dict[BlockHash, None] = {}  # in the order in which they were
         self._blooms = Blooms(chain.name, is_on=chain.blooms)
 
@@ -194,6 +197,10 @@ class RpcChain:
             return await aggregators.latest(provider, feed)
 
         return await self._endpoints.ask_apart(ask, count)
+
+    def transactor(self) -> Transactor:
+        """Return what sends over the same endpoints, with all that is known of them."""
+        return self._transactor
 
     def endpoints(self) -> Sequence[EndpointState]:
         """Return every endpoint as it is known now."""

@@ -1,6 +1,8 @@
 """What ctrip needs of a chain to send transactions, beside what it needs to watch it (client.py).
 
-One thing is a Transactor: chain/transact.py, over the endpoints that the chain is read from.
+One thing is a Transactor: chain/transact.py, over the endpoints that the chain is read from. Every
+method raises ChainOutage or InconsistentChain where no endpoint gave an answer that could be
+used, and nothing else. All are safe to repeat, `send` too: the same bytes are the same transaction.
 """
 
 from collections.abc import Sequence
@@ -12,38 +14,49 @@ from ctrip.core.outgoing import Outcome, Outgoing, Reverts, Sent, Signed, TooPoo
 
 
 class Transactor(Protocol):
-    """One network, to send to. Every method raises ChainOutage or InconsistentChain, nothing else.
-
-    All are safe to repeat: the same bytes sent twice are one transaction.
-    """
+    """Prices, tries out, sends and follows transactions on one chain."""
 
     async def market(self) -> Market:
-        """Return what gas costs, not older than a block."""
+        """Return what gas costs, in wei a unit, as it was at most a block ago.
+
+        It is what one endpoint says; only a ceiling bounds what a lie could cost.
+        """
         ...
 
     async def gas_for(self, outgoing: Outgoing) -> int | Reverts | TooPoor:
-        """Return the gas a transaction needs, with a margin; its own gas and price count not."""
+        """Return the gas to offer, a tenth more than the transaction needs now.
+
+        It reverts or is too poor only if no endpoint that is well says otherwise: one that lags
+        does not know of money that came just now. Gas and price of `outgoing` do not matter.
+        """
         ...
 
     async def data_fee(self, outgoing: Outgoing) -> Amount:
-        """Return the wei that an OP-stack chain may take beside the gas; 0 elsewhere."""
+        """Return what the sender needs beside gas, in wei: 0 except on rollups of the OP stack.
+
+        The size of `outgoing` and its gas matter. Read it once, for the amount and for the
+        transaction: the next answer is another.
+        """
         ...
 
     async def next_nonce(self, sender: RawAddress) -> int:
-        """Return how many transactions of a sender are in blocks."""
+        """Return how many transactions of an address are in blocks, which is its next nonce."""
         ...
 
     async def balance(self, owner: RawAddress, asset: Asset) -> Amount:
-        """Return what an address holds now."""
+        """Return what an address holds in the newest block, in base units."""
         ...
 
     async def send(self, signed: Signed) -> Sent:
-        """Show a transaction to every endpoint; one that takes it is enough.
+        """Hand a transaction to every endpoint that is well; one that takes it is enough.
 
-        After a ChainOutage it may be out all the same.
+        A ChainOutage means that nobody said anything: the transaction may be out all the same.
         """
         ...
 
     async def outcomes(self, tx_hashes: Sequence[TxHash]) -> list[Outcome]:
-        """Return what became of transactions, in order; a block that was dropped is none."""
+        """Return what became of each transaction, in order.
+
+        One that the first endpoint does not know is looked for at all that are well.
+        """
         ...

@@ -47,6 +47,7 @@ class Refusal(Struct, frozen=True):
 
     code: int = 0
     message: str | None = None
+    data: object = None  # of a call that failed: what the contract returned, as each node puts it
 
 
 class Reply(Struct, Generic[T], frozen=True):

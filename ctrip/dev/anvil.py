@@ -83,16 +83,18 @@ async def dev_chain(
     state: Path | None = None,
     program: Path | None = None,
     finality_lag: int = 2,
+    pool_check: bool = False,
 ) -> AsyncIterator[DevChain]:
     """Run a chain while the `async with` lasts. Port 0 takes a free one; no seconds, no mining.
 
-    Its `finalized` block is `finality_lag` below the newest, an even number.
+    Its `finalized` block is `finality_lag` below the newest, an even number. With `pool_check` the
+    pool refuses what its sender cannot pay for, as those of real nodes do.
     """
     program = program or find_anvil()
     command: list[str | Path] = [program, "--host", "127.0.0.1", "--port", str(port)]
     command += ["--slots-in-an-epoch", str(finality_lag // 2), "--prune-history", str(STATES_KEPT)]
     command += ["--block-time", str(block_seconds)] if block_seconds else ["--no-mining"]
-    command += ["--color", "never", NO_POOL_CHECK]
+    command += ["--color", "never"] if pool_check else ["--color", "never", NO_POOL_CHECK]
     cache = log.with_name(f"{log.name}.cache")  # anvil's own choice is the home folder
     command += ["--cache-path", cache]
     if state:

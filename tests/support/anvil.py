@@ -129,11 +129,13 @@ class Anvil:
 
 
 @asynccontextmanager
-async def running_anvil(*, finality_lag: int = 2) -> AsyncIterator[Anvil]:
+async def running_anvil(*, finality_lag: int = 2, pool_check: bool = False) -> AsyncIterator[Anvil]:
     """Run a chain of one's own; it starts in a tenth of a second."""
     with tempfile.TemporaryDirectory(prefix="ctrip-test-") as folder:
         log = Path(folder) / "anvil.log"
-        async with dev_chain(log, block_seconds=None, finality_lag=finality_lag) as process:
+        async with dev_chain(
+            log, block_seconds=None, finality_lag=finality_lag, pool_check=pool_check
+        ) as process:
             chain = Anvil(process.url, process.pid)
             try:
                 yield chain

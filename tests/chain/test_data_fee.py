@@ -1,0 +1,123 @@
+"""What the OP stack charges beside gas, read from its oracle on a real node."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from eth_utils.crypto import keccak
+
+from ctrip.chain import data_fee
+from ctrip.chain.client import ChainOutage
+from ctrip.chain.data_fee import ORACLE
+from ctrip.chain.transactor import Transactor
+from ctrip.core.ids import Amount
+from ctrip.core.outgoing import Outgoing
+from tests.chain.paying import ETHER, GWEI, an_outgoing, signed
+from tests.chain.transacting import transactor_of
+from tests.support.anvil import Anvil, running_anvil
+from tests.support.clock import FakeClock
+from tests.support.rpc_proxy import proxy
+from tests.support.token_contracts import Contract, deploy, place_at
+
+BYTE_WEI = 16 * GWEI  # what a byte costs while the parent chain's gas is at one gwei
+
+
+@pytest.fixture
+async def anvil() -> AsyncIterator[Anvil]:
+    async with running_anvil() as anvil:
+        yield anvil
+
+
+@pytest.fixture
+async def transactor(anvil: Anvil) -> AsyncIterator[Transactor]:
+    async with transactor_of(anvil.url) as transactor:
+        yield transactor
+
+
+async def an_oracle(anvil: Anvil, kind: str = "GasPriceOracle") -> Contract:
+    """Put an oracle where the chains of the OP stack have theirs."""
+    oracle = await place_at(anvil, ORACLE, await deploy(anvil, kind))
+    await oracle.send("setL1BaseFee(uint256)", GWEI)
+    await anvil.mine()
+    return oracle
+
+
+@pytest.mark.parametrize(
+    ("selector", "signature"),
+    [
+        (data_fee.L1_FEE, "getL1Fee(bytes)"),
+        (data_fee.OPERATOR_FEE, "getOperatorFee(uint256)"),
+    ],
+)
+def test_a_selector_is_the_beginning_of_a_hash(selector: str, signature: str) -> None:
+    assert selector == keccak(text=signature)[:4].hex()
+
+
+async def test_a_chain_without_an_oracle_charges_nothing_and_is_asked_once(anvil: Anvil) -> None:
+    async with proxy(anvil.url) as endpoint, transactor_of(endpoint.url) as transactor:
+        assert await transactor.data_fee(an_outgoing()) == 0
+        asked = endpoint.requests
+        assert await transactor.data_fee(an_outgoing()) == 0
+        assert endpoint.requests == asked
+
+
+@pytest.mark.parametrize(
+    "outgoing",
+    [
+        an_outgoing(value=Amount(ETHER)),
+        an_outgoing(data="0x" + "ab" * 300, gas=100_000),
+        an_outgoing(priority_fee=None),
+    ],
+    ids=["transfer", "long", "legacy"],
+)
+async def test_the_fee_is_that_of_the_bytes_as_they_will_be_sent_and_half_as_much(
+    anvil: Anvil, transactor: Transactor, outgoing: Outgoing
+) -> None:
+    await an_oracle(anvil)
+    fee = await transactor.data_fee(outgoing)
+    sent_bytes = len(signed(outgoing).raw) // 2 - 1
+    assert fee >= sent_bytes * BYTE_WEI * 1.5
+    assert fee <= (sent_bytes + 10) * BYTE_WEI * 1.5  # room for a signature: at most a few too many
+
+
+async def test_the_operators_part_is_that_of_the_gas(anvil: Anvil, transactor: Transactor) -> None:
+    oracle = await an_oracle(anvil)
+    without = await transactor.data_fee(an_outgoing())
+    await oracle.send("setOperatorFee(uint256,uint256)", 2_000_000, 7)
+    await anvil.mine()
+    assert await transactor.data_fee(an_outgoing()) == without + 2 * 21_000 + 7
+
+
+async def test_an_oracle_from_before_operators_took_a_part_is_understood(
+    anvil: Anvil, transactor: Transactor
+) -> None:
+    await an_oracle(anvil, "OldGasPriceOracle")
+    assert await transactor.data_fee(an_outgoing()) > 0
+
+
+async def test_an_oracle_that_fails_is_no_free_chain(anvil: Anvil, transactor: Transactor) -> None:
+    await place_at(anvil, ORACLE, await deploy(anvil, "NoOracle"))
+    with pytest.raises(ChainOutage):
+        await transactor.data_fee(an_outgoing())
+
+
+async def test_one_endpoint_without_an_oracle_does_not_make_a_chain_free(anvil: Anvil) -> None:
+    await an_oracle(anvil)
+    async with running_anvil() as bare, transactor_of(bare.url, anvil.url) as transactor:
+        for _ in range(2):
+            assert await transactor.data_fee(an_outgoing()) > 0
+
+
+async def test_while_an_endpoint_is_down_nothing_is_remembered_of_the_others(anvil: Anvil) -> None:
+    await an_oracle(anvil)
+    clock = FakeClock()
+    async with (
+        proxy(anvil.url) as endpoint,
+        running_anvil() as bare,
+        transactor_of(bare.url, endpoint.url, clock=clock) as transactor,
+    ):
+        await endpoint.plays("503")
+        for _ in range(2):  # the second time it is not even asked
+            assert await transactor.data_fee(an_outgoing()) == 0
+        endpoint.calms()
+        clock.move(minutes=1)
+        assert await transactor.data_fee(an_outgoing()) > 0

@@ -18,13 +18,17 @@ import uvloop
 
 from ctrip import logs
 from ctrip.assembly import Gateway, assemble, creator_of, endpoints_of, explainer_of, sender_of
+from ctrip.core.chains import Chain
+from ctrip.core.payment import Settles
 from ctrip.flows.act import Acts
 from ctrip.flows.audience import POLL_SECONDS
 from ctrip.flows.audit import AUDIT_SECONDS, Auditor
 from ctrip.flows.deliver import Sender
 from ctrip.flows.expire import Expirer
+from ctrip.flows.follow import FOLLOW_SECONDS, Follower
 from ctrip.flows.key_uses import USES_SECONDS
 from ctrip.flows.keybook import READ_SECONDS
+from ctrip.flows.plan import PLAN_SECONDS, Planner
 from ctrip.flows.probe import PROBE_SECONDS, Probe
 from ctrip.flows.prune import PRUNE_SECONDS, Pruner
 from ctrip.flows.repeat import Repeats
@@ -33,6 +37,7 @@ from ctrip.flows.reread import REREAD_SECONDS, Rereader
 from ctrip.flows.rescan import Rescanner
 from ctrip.flows.stage import Player, Stage
 from ctrip.flows.supervise import every
+from ctrip.flows.sweep import SWEEP_SECONDS, Sweeper
 from ctrip.flows.vouch import Voucher
 from ctrip.flows.watch import Watcher
 from ctrip.server import http_server, listen, url_of
@@ -46,6 +51,7 @@ DELIVERY_POLL_SECONDS: Final = 1.0  # the guarantee; news comes by nudge
 EXPIRY_POLL_SECONDS: Final = 1.0
 RESCAN_POLL_SECONDS: Final = 1.0  # asks Postgres only, unless there is a gap
 VOUCH_SECONDS: Final = 1.0  # asks Postgres only, unless a large amount waits
+FOLLOW_HELD_SECONDS: Final = 60.0  # asks Postgres only, unless money was moved before
 RECURSION_MAX: Final = 1_000  # calls; Python's own default
 GARBAGE_MIN: Final = (
     20_000  # objects between looks for cycles; 700, the default, is 3 % of a create
@@ -129,9 +135,24 @@ def watch(gateway: Gateway, watcher: Watcher) -> list[asyncio.Task[None]]:
         duty(gateway, f"watch {chain.name}", watcher.run_once, look, nudge=wake),
         *(
             duty(gateway, f"{verb} {chain.name}", run_once, seconds)
-            for verb, (run_once, seconds) in duties.items()
+            for verb, (run_once, seconds) in {**duties, **settlement(gateway, chain)}.items()
         ),
     ]
+
+
+def settlement(gateway: Gateway, chain: Chain) -> Mapping[str, tuple[RunOnce, float]]:
+    """Return the duties that move a chain's money; what is under way is followed in any mode."""
+    mode, common = chain.settlement.mode, (gateway.pool, gateway.clock, gateway.news)
+    transactor = gateway.clients[chain.name].transactor()
+    moving = (chain, transactor, *common, gateway.signer)
+    plan = Planner(chain, gateway.pool, gateway.clock, gateway.wallet.fingerprint).run_once
+    follow = Follower(*moving).run_once
+    if mode is Settles.HOLD:
+        return {"follow": (follow, FOLLOW_HELD_SECONDS)}
+    duties = {"plan": (plan, PLAN_SECONDS), "follow": (follow, FOLLOW_SECONDS)}
+    if mode is Settles.SWEEP:
+        duties["sweep"] = (Sweeper(*moving).run_once, SWEEP_SECONDS)
+    return duties
 
 
 def duty(

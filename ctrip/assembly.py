@@ -14,13 +14,14 @@ from typing import Final
 from msgspec import Struct
 
 from ctrip import logs
-from ctrip.chain.client import ChainClient
 from ctrip.chain.rpc import RpcChain
 from ctrip.chain.tokens import verify_tokens
 from ctrip.clock import Clock, SystemClock
 from ctrip.core.chains import Token
 from ctrip.core.errors import ConfigError
 from ctrip.core.ids import ChainName
+from ctrip.core.payment import Settles
+from ctrip.dumps import forbid_dumps
 from ctrip.flows.audience import Audience
 from ctrip.flows.create import Creator
 from ctrip.flows.deliver import LEASE_MARGIN, Sender, Spawn
@@ -40,6 +41,8 @@ from ctrip.store.bell import Bell
 from ctrip.store.migrate import migrate, read_files
 from ctrip.store.pool import Pool, connection
 from ctrip.wallet.derive import Wallet, open_wallet
+from ctrip.wallet.keystore import load_signer
+from ctrip.wallet.sign import Signer
 from ctrip.webhooks.client import WebhookClient
 from ctrip.webhooks.guard import Guard
 
@@ -56,7 +59,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
     wallet: Wallet
     webhooks: WebhookClient
     guard: Guard
-    clients: Mapping[ChainName, ChainClient]
+    clients: Mapping[ChainName, RpcChain]
     watchers: Mapping[ChainName, Watcher]
     tokens: Sequence[Token]
     clock: Clock
@@ -67,6 +70,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
     audience: Audience
     bell: Bell
     keybook: Keybook
+    signer: Signer | None  # where money is swept from here
 
 
 async def assemble(settings: Settings, stack: AsyncExitStack) -> Gateway:
@@ -110,7 +114,16 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> Gateway:
         audience=audience,
         bell=bell,
         keybook=Keybook(pool),
+        signer=signer_of(settings, wallet),
     )
+
+
+def signer_of(settings: Settings, wallet: Wallet) -> Signer | None:
+    """Return the keys, if a chain is swept from here; then no memory of ours is written down."""
+    if all(network.chain.settlement.mode is not Settles.SWEEP for network in settings.networks):
+        return None
+    forbid_dumps()
+    return load_signer(settings.settlement, expected_fingerprint=wallet.fingerprint)
 
 
 def guard_of(settings: Settings) -> Guard:

@@ -201,6 +201,14 @@ def address(text: str) -> None:
         raise Unusable("has a wrong checksum (EIP-55), so it may be mistyped; copy it again")
 
 
+def treasury(text: str) -> None:
+    """Refuse what is neither nothing nor an address that somebody may have."""
+    if text:
+        address(text)
+    if text and not int(text, 16):
+        raise Unusable("is the zero address, from which nothing comes back; write your own")
+
+
 def origins(sites: Collection[str]) -> None:
     """Refuse what no browser calls an origin (RFC 6454, section 6.1)."""
     for position, site in enumerate(sites, start=1):
@@ -213,6 +221,7 @@ def origins(sites: Collection[str]) -> None:
 RULES: Final[Mapping[str, Mapping[str, Rule]]] = {
     "server": {"public_url": web_root, "trusted_proxies": cidrs, "cors_origins": origins},
     "database": {"url": postgres_url},
+    "settlement": {"treasury": treasury},
     "webhooks": {
         "url": web_url,
         "secret": signing_secret,

@@ -20,13 +20,15 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
-from msgspec.structs import fields, replace
+from msgspec.structs import fields
 
 from ctrip.checks import RULES, Given, Place, Unusable, fill, nearest
+from ctrip.core.chains import Settlement as Common
 from ctrip.core.errors import ConfigError
 from ctrip.networks import networks, read_chains
 from ctrip.rpc_urls import variables
-from ctrip.settings import Chains, Network, Secret, Settings, Settlement, Wallet
+from ctrip.settings import Chains, Network, Secret, Settings, Wallet
+from ctrip.treasury import common, faults_of, located
 from ctrip.wallet.derive import open_wallet
 
 PREFIX: Final = "CTRIP_"
@@ -100,9 +102,10 @@ def read_settings(
         table: fill(kind, sources.given[table], place(document, table), faults)
         for table, kind in TABLES.items()
     }
-    if built["settlement"]:
-        built["settlement"] = located(built["settlement"], document.folder)
-    chosen, mentioned = read_networks(sources, built["chains"], faults)
+    settlement = built["settlement"] = located(built["settlement"], document.folder)
+    chosen, mentioned = read_networks(sources, built["chains"], common(settlement), faults)
+    for field, fault in faults_of(settlement, chosen):
+        faults.append(f"{sources.where('settlement', field)}: [settlement] {field}: {fault}")
     check_webhooks(sources, faults)
     check_wallet(sources, built["wallet"], chosen, faults)
     check_names(environ, mentioned, faults)
@@ -230,15 +233,8 @@ def place(document: Document, table: str) -> Place:
     )
 
 
-def located(settlement: Settlement, folder: Path) -> Settlement:
-    """Return the files of [settlement] as paths from here."""
-    named = {f.name: getattr(settlement, f.name) for f in fields(settlement)}
-    files = {k: str(folder / v) for k, v in named.items() if v and k.endswith("_file")}
-    return replace(settlement, **files)
-
-
 def read_networks(
-    sources: Sources, chains: Chains | None, faults: list[str]
+    sources: Sources, chains: Chains | None, common: Common, faults: list[str]
 ) -> tuple[tuple[Network, ...], set[str]]:
     """Return the networks in use, and the variables that chains.yaml mentions."""
     if chains is None:
@@ -250,7 +246,7 @@ def read_networks(
         where = sources.where("chains", "file")
         faults.append(f"{where}: [chains] file: {file}: {fault}")
         return (), set()
-    listed = read_chains(text, str(file), faults)
+    listed = read_chains(text, str(file), faults, common)
     label = f"{sources.where('chains', 'use')}: [chains] use"
 
     def lookup(variable: str) -> str:

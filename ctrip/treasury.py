@@ -4,15 +4,19 @@ What a chain's entry leaves open is said by [settlement] of config.toml for all 
 stands in these files alone: nobody who gets at the database, or at the API, can change it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
+from msgspec.structs import fields, replace
 
-from ctrip.checks import Rule, Unusable, address
+from ctrip.checks import Rule, treasury
 from ctrip.core.chains import Settlement
 from ctrip.core.ids import Address, RawAddress
 from ctrip.core.payment import Settles
+from ctrip.settings import Network
+from ctrip.settings import Settlement as Keys
 from ctrip.sheet import Sheet, Steps, read_entry
 from ctrip.wallet.derive import checksum
 
@@ -52,12 +56,41 @@ def spelt(text: str) -> Address:
 
 
 def treasury_address(text: str | None) -> None:
-    """Refuse what is no address, and the one that nobody has."""
-    if text is None:
-        return
-    address(text)
-    if not int(text, 16):
-        raise Unusable("is the zero address, from which nothing comes back; write your own")
+    """Refuse what is neither nothing nor an address that somebody may have."""
+    if text is not None:
+        treasury(text)
 
 
 RULES: Final[Mapping[str, Rule]] = {"treasury": treasury_address}
+
+
+def located(settlement: Keys | None, folder: Path) -> Keys | None:
+    """Return [settlement] with its files as paths from here."""
+    if settlement is None:
+        return None
+    named = {f.name: getattr(settlement, f.name) for f in fields(settlement)}
+    files = {k: str(folder / v) for k, v in named.items() if v and k.endswith("_file")}
+    return replace(settlement, **files)
+
+
+def common(settlement: Keys | None) -> Settlement:
+    """Return what [settlement] says for chains that say nothing."""
+    if settlement is None:
+        return Settlement()
+    treasury = spelt(settlement.treasury) if settlement.treasury else None
+    return Settlement(mode=Settles(settlement.mode), treasury=treasury)
+
+
+def faults_of(settlement: Keys | None, networks: Sequence[Network]) -> Iterator[tuple[str, str]]:
+    """Yield each field of [settlement] that does not fit the chains in use, and what is wrong."""
+    if settlement is None:
+        return
+    modes = {network.chain.settlement.mode for network in networks}
+    if settlement.mode != "hold" and not settlement.treasury:
+        yield "treasury", "is missing; write the address that money goes to"
+    if Settles.SWEEP in modes and not (settlement.mnemonic_file or settlement.keystore_file):
+        why = (
+            'is missing, and so is keystore_file; mode = "sweep" moves money by itself and needs'
+            " the account's words (ctrip keys wallet new)"
+        )
+        yield "mnemonic_file", why

@@ -36,7 +36,7 @@ from ctrip.core.ids import (
 )
 from ctrip.core.outgoing import Outcome, Outgoing, Signed
 
-REPRICE_AFTER: Final = timedelta(seconds=60)  # in a pool without being mined
+REPRICE_AFTER: Final = timedelta(seconds=60)  # on its way without being mined
 
 
 class Purpose(StrEnum):
@@ -192,15 +192,18 @@ class Next(StrEnum):
 
     WAIT = "wait"
     BROADCAST = "broadcast"  # its newest version, again or for the first time
-    REPRICE = "reprice"  # sign a dearer version
+    REPRICE = "reprice"  # sign a dearer version, if its price is why it is not mined
 
 
 def next_step(sending: Sending, outcomes: Sequence[Outcome], *, now: datetime) -> Next:
     """Decide what to do for a sending that was brought up to date."""
     if sending.state not in {SendingState.SIGNED, SendingState.SENT} or sending.doubted_at:
         return Next.WAIT
-    if not any(outcome.known for outcome in outcomes):
-        return Next.BROADCAST
-    if sending.sent_at is not None and now - sending.sent_at > REPRICE_AFTER:
+    if now - sending.newest.created_at > REPRICE_AFTER:
         return Next.REPRICE
-    return Next.WAIT
+    return Next.WAIT if is_in_pool(outcomes) else Next.BROADCAST
+
+
+def is_in_pool(outcomes: Sequence[Outcome]) -> bool:
+    """Tell whether a node has one of the versions. Those that are outbid may be let go."""
+    return any(outcome.known for outcome in outcomes)

@@ -61,6 +61,7 @@ ENDED: Final = frozenset({S.FINAL, S.DROPPED})
 WAITS: Final = frozenset({S.QUEUED, S.FUELLED, S.STUCK})  # for us to do something
 
 LOOK_AGAIN: Final = timedelta(seconds=30)  # at gas prices and at balances
+HEADROOM: Final = 4  # a quarter more than gas costs: two full blocks' worth of rising (EIP-1559)
 TRY_AGAIN_MIN: Final = timedelta(minutes=1)  # after what failed or would fail
 TRY_AGAIN_MAX: Final = timedelta(hours=1)
 
@@ -205,7 +206,13 @@ def next_step(sweep: Sweep, sendings: Sequence[Sending], view: View, rule: Rule)
 
 
 def move_coin(view: View, price: Price, rule: Rule) -> Step:
-    """Move all coin but what moving it may cost."""
+    """Move all coin but what moving it costs.
+
+    What is set aside for gas and not used stays on the address for good. So the block's maker
+    gets all that is offered, and no more is offered than some blocks may ask for.
+    """
+    offered = min(price.max_fee, view.going_rate + view.going_rate // HEADROOM)
+    price = Price(offered, None if price.priority_fee is None else offered)
     fee = cost(price, view.gas) + view.data_fee
     if fee * 100 > view.balance * rule.fee_percent_max:
         return Wait(

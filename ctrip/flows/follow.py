@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from ctrip import logs
 from ctrip.core.changes import Change, TransferSwept
-from ctrip.core.fees import Price, cost, going_rate, is_outbid, raised
+from ctrip.core.fees import Market, Price, cost, going_rate, is_outbid, raised
 from ctrip.core.ids import NATIVE, Amount, PaymentId, RawAddress, SendingId, SweepId
 from ctrip.core.outgoing import Outcome
 from ctrip.core.sending import (
@@ -27,6 +27,7 @@ from ctrip.core.sending import (
     Sending,
     SendingState,
     absorb,
+    is_in_pool,
     moves_of,
     next_step,
 )
@@ -137,16 +138,17 @@ class Follower(Settling):
         match next_step(one, outcomes, now=self._clock.now()):
             case Next.BROADCAST:
                 await self._say(one, await self.show(one))
-            case Next.REPRICE if self._signer is not None:
-                await self._outbid(one)
-            case _:
+            case Next.REPRICE:
+                market = await self._transactor.market()
+                if self._signer and is_outbid(one.newest.price, market):
+                    await self._outbid(one, market)
+                elif not is_in_pool(outcomes):
+                    await self._say(one, await self.show(one))
+            case Next.WAIT:
                 pass
 
-    async def _outbid(self, one: Sending) -> None:
-        """Offer more for a sending, if its offer is why it is not mined."""
-        market = await self._transactor.market()
-        if not is_outbid(one.newest.price, market):
-            return
+    async def _outbid(self, one: Sending, market: Market) -> None:
+        """Offer more for a sending whose offer is why it is not mined."""
         ceiling = self.chain.settlement.gas_price_max
         price = raised(one.newest.price, market, max_fee_ceiling=ceiling)
         if price is None:

@@ -4,7 +4,6 @@ A transfer is taken by one sweep (store/payments.py), and an address has one swe
 time, so planning twice, or by two processes, plans once.
 """
 
-import asyncio
 from typing import Final
 from uuid import uuid4
 
@@ -25,14 +24,11 @@ log = logs.get("ctrip.plan")
 class Planner:
     """The plans of one chain, for the addresses of the account with the fingerprint `wallet`."""
 
-    def __init__(
-        self, chain: Chain, pool: Pool, clock: Clock, wallet: str, wake: asyncio.Event
-    ) -> None:
+    def __init__(self, chain: Chain, pool: Pool, clock: Clock, wallet: str) -> None:
         self.chain = chain
         self._pool = pool
         self._clock = clock
         self._wallet = wallet
-        self._wake = wake
 
     async def run_once(self) -> bool:
         """Make a sweep for each address and asset that has money to be moved; True if more may."""
@@ -66,5 +62,4 @@ class Planner:
                     made += 1
         if made:
             log.info("planned", chain=name, sweeps=made)
-            self._wake.set()
         return made == PLANNED_PER_PASS_MAX

@@ -59,9 +59,14 @@ class Sweeper(Settling):
 
         views = await asyncio.gather(*(look(one) for one in waiting))
         purse = await self._purse()
+        busy: set[RawAddress] = set()  # whose coin is spoken for
         for sweep, view in zip(waiting, views, strict=True):
+            if sweep.address in busy:
+                continue
             rule = self.chain.rule(sweep.asset)
             step = decide(sweep, sent[sweep.id], replace(view, purse=purse), rule)
+            if isinstance(step, Fuel | Send):
+                busy.add(sweep.address)
             purse = Amount(purse - await self._do(sweep, step, view.fuel_gas))
         return len(waiting) == LOOKED_AT_PER_PASS_MAX
 

@@ -75,7 +75,11 @@ UPDATE sendings SET state = $2, amount = $3, tx_hash = $4, block_number = $5, bl
 WHERE id = $1
 """
 FORGET_MOVES = "DELETE FROM sending_moves WHERE sending_id = $1"
-ADD_MOVE = "INSERT INTO sending_moves (sending_id, address, asset, amount) VALUES ($1, $2, $3, $4)"
+ADD_MOVES = """
+INSERT INTO sending_moves (sending_id, address, asset, amount)
+SELECT $1, address, asset, amount::numeric
+FROM unnest($2::text[], $3::text[], $4::text[]) AS moved (address, asset, amount)
+"""
 
 
 async def save(conn: Conn, sending: Sending, moves: Sequence[Move]) -> None:
@@ -94,8 +98,11 @@ async def save(conn: Conn, sending: Sending, moves: Sequence[Move]) -> None:
         sending.sent_at,
     )
     await conn.execute(FORGET_MOVES, sending.id)
-    rows = [(sending.id, move.address, move.asset, move.amount) for move in moves]
-    await conn.executemany(ADD_MOVE, rows)
+    if moves:
+        columns = zip(
+            *((move.address, move.asset, str(move.amount)) for move in moves), strict=True
+        )
+        await conn.execute(ADD_MOVES, sending.id, *columns)
 
 
 SENT_NOW = "UPDATE sendings SET state = 'sent', sent_at = $2 WHERE id = $1 AND state = 'signed'"

@@ -67,9 +67,15 @@ async def lock(conn: Conn, ids: Collection[SweepId]) -> list[Sweep]:
     return read(await conn.fetch(LOCK, list(ids)))
 
 
+# Two sweeps of one address would both count on its coin: while one has it, the others wait. A
+# token comes before the coin, which may take all that is left.
 DUE = """
-SELECT * FROM sweeps WHERE chain = $1 AND ended_at IS NULL AND due_at <= $2 AND mode = 'sweep'
-AND state IN ('queued', 'fuelled', 'stuck') ORDER BY due_at, id LIMIT $3
+SELECT * FROM sweeps s WHERE chain = $1 AND ended_at IS NULL AND due_at <= $2 AND mode = 'sweep'
+AND state IN ('queued', 'fuelled', 'stuck') AND NOT EXISTS (
+    SELECT FROM sweeps o JOIN sendings x ON x.sweep_id = o.id
+    WHERE o.chain = s.chain AND o.address = s.address AND o.id <> s.id AND o.ended_at IS NULL
+    AND (o.state = 'fuelled' OR x.state IN ('unsigned', 'signed', 'sent')))
+ORDER BY asset = 'native', due_at, id LIMIT $3
 """
 
 

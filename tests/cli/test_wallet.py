@@ -173,7 +173,8 @@ def test_check_refuses_files_of_everybody_and_accounts_of_others(purse: Purse) -
     assert found["gas_address"] is None
 
 
-def test_to_sweep_without_keys_is_a_fault(purse: Purse) -> None:
-    found, err = checked(purse, 2, CTRIP_SETTLEMENT_MODE="sweep")
-    assert found["mode"] == "sweep"
-    assert "keystore_file: is missing" in err
+def test_to_sweep_without_keys_is_a_fault_of_the_configuration(purse: Purse) -> None:
+    done = purse.type("check", CTRIP_SETTLEMENT_MODE="sweep")
+    assert done.code == 2
+    assert "[settlement] mnemonic_file: is missing, and so is keystore_file" in done.err
+    assert "[settlement] treasury: is missing" in done.err

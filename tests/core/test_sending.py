@@ -102,10 +102,12 @@ def test_what_no_node_has_is_shown_again_and_what_one_has_is_waited_for() -> Non
         assert next_step(sending, [in_pool()], now=CREATED) is Next.WAIT
 
 
-def test_what_stays_in_the_pool_may_offer_too_little() -> None:
+@pytest.mark.parametrize("said", [in_pool(), unknown()])
+def test_what_is_not_mined_for_long_may_offer_too_little(said: Outcome) -> None:
+    """Whether pools keep it or have let it go."""
     at = CREATED + REPRICE_AFTER
-    assert next_step(SENT, [in_pool()], now=at) is Next.WAIT
-    assert next_step(SENT, [in_pool()], now=at + timedelta(seconds=1)) is Next.REPRICE
+    assert next_step(SENT, [said], now=at) is not Next.REPRICE
+    assert next_step(SENT, [said], now=at + timedelta(seconds=1)) is Next.REPRICE
 
 
 @pytest.mark.parametrize("state", [SendingState.VOID, SendingState.TAKEN])

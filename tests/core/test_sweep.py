@@ -101,13 +101,20 @@ def test_an_edge_that_is_not_in_the_table_stops_the_task() -> None:
 
 
 def test_coin_pays_for_its_own_way() -> None:
-    step = next_step(COIN, [], a_view(), ANY)
-    assert step == Send(Amount(10**18 - 21_000 * 10 * GWEI), 21_000, PRICE)
+    """All that is offered is paid, a quarter more than gas costs, so that nothing stays behind."""
+    offered = Price(5 * GWEI, 5 * GWEI)
+    step = next_step(COIN, [], a_view(going_rate=4 * GWEI), ANY)
+    assert step == Send(Amount(10**18 - 21_000 * 5 * GWEI), 21_000, offered)
+    legacy = a_view(price=Price(4 * GWEI, None), going_rate=4 * GWEI)
+    step = next_step(COIN, [], legacy, ANY)
+    assert step == Send(Amount(10**18 - 21_000 * 4 * GWEI), 21_000, Price(4 * GWEI, None))
 
 
 def test_a_rollup_takes_its_own_fee_beside_the_gas() -> None:
-    step = next_step(COIN, [], a_view(data_fee=Amount(7)), ANY)
-    assert step == Send(Amount(10**18 - 21_000 * 10 * GWEI - 7), 21_000, PRICE)
+    step = next_step(COIN, [], a_view(data_fee=Amount(7), going_rate=8 * GWEI), ANY)
+    assert step == Send(
+        Amount(10**18 - 21_000 * 10 * GWEI - 7), 21_000, Price(10 * GWEI, 10 * GWEI)
+    )
 
 
 def test_a_token_goes_when_there_is_coin_for_it() -> None:

@@ -132,7 +132,8 @@ class WildWorld(World):
         """Check what was credited, every piece of news and every flag; return it all."""
         now = await self.now(payment)
         assert now.amount_received == sum(t.amount for t in now.own()) == received, now.transfers
-        assert await self.told(payment) == list(news)
+        told = await self.told(payment)
+        assert told == list(news), told
         assert sorted(now.flags) == sorted(flags)
         return now
 

@@ -1,0 +1,70 @@
+"""Where money goes is said for all chains, or for one, and never half."""
+
+import textwrap
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from ctrip.config import load
+from ctrip.core.chains import Chain
+from ctrip.core.errors import ConfigError
+from ctrip.core.ids import Amount
+from ctrip.core.payment import Settles
+from ctrip.core.sweep import Rule
+from tests.config.writing import ANVIL, GOOD, write
+
+TREASURY: Final = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+OTHER: Final = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
+WORDS: Final = 'mnemonic_file = "words"'
+
+
+def chain(tmp_path: Path, settlement: str = "", entry: str = "", asset: str = "") -> Chain:
+    listed = ANVIL.replace("    coin: {symbol: ETH}", f"    coin: {{symbol: ETH{asset}}}")
+    chains = listed + (textwrap.indent(f"settlement: {entry}\n", "    ") if entry else "")
+    config = f"{GOOD}\n[settlement]\n{settlement}\n"
+    [network] = load(write(tmp_path, config=config, chains=chains), {}).networks
+    return network.chain
+
+
+def test_nothing_moves_unless_it_is_asked_for(tmp_path: Path) -> None:
+    assert chain(tmp_path).settlement.mode is Settles.HOLD
+
+
+def test_what_the_table_says_goes_for_every_chain(tmp_path: Path) -> None:
+    found = chain(tmp_path, f'mode = "sweep"\ntreasury = "{TREASURY}"\n{WORDS}').settlement
+    assert (found.mode, found.treasury) == (Settles.SWEEP, TREASURY)
+
+
+def test_what_a_chain_says_goes_for_it(tmp_path: Path) -> None:
+    entry = f'{{mode: export, treasury: "{OTHER.lower()}", gas_price_max_gwei: 0.5}}'
+    found = chain(tmp_path, f'treasury = "{TREASURY}"', entry).settlement
+    assert (found.mode, found.treasury) == (Settles.EXPORT, OTHER)
+    assert found.gas_price_max == 500_000_000
+
+
+def test_what_is_worth_moving_is_said_of_each_asset_in_coins(tmp_path: Path) -> None:
+    entry = f'{{mode: export, treasury: "{TREASURY}", fee_percent_max: 3}}'
+    found = chain(tmp_path, entry=entry, asset=", sweep_min: 0.01")
+    assert found.rule("native") == Rule(amount_min=Amount(10**16), fee_percent_max=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settlement", "entry", "says"),
+    [
+        ('mode = "sweep"', "", "[settlement] treasury: is missing"),
+        ('mode = "sweep"', "", "[settlement] mnemonic_file: is missing, and so is keystore_file"),
+        ("", "{mode: sweep}", "chains.anvil.settlement: names no treasury"),
+        ('treasury = "0x1"', "", "[settlement] treasury: must be 0x and 40"),
+        (f'treasury = "{TREASURY[:-1]}9"', "", "[settlement] treasury: has a wrong checksum"),
+        (f'treasury = "0x{"0" * 40}"', "", "[settlement] treasury: is the zero address"),
+        ("", f'{{treasury: "0x{"0" * 40}"}}', "settlement.treasury: is the zero address"),
+        ("", "{mode: keep}", "settlement.mode: must be one of"),
+        ("", "{gas_price_max_gwei: 0}", "settlement.gas_price_max_gwei: must be a number"),
+        ("", "{fee: 1}", "chains.anvil.settlement.fee: is no field"),
+    ],
+)
+def test_a_fault_names_the_field(tmp_path: Path, settlement: str, entry: str, says: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        chain(tmp_path, settlement, entry)
+    assert says in str(told.value)

@@ -24,11 +24,19 @@ def serve(
     fresh: Annotated[  # noqa: FBT002  a flag of the command line
         bool, typer.Option("--fresh", help="Forget all payments and the chain first.")
     ] = False,
+    sweep: Annotated[  # noqa: FBT002  a flag of the command line
+        bool, typer.Option("--sweep", help="Move confirmed money to a treasury.")
+    ] = False,
 ) -> None:
     """Serve on this machine: embedded Postgres, a local chain, a test token."""
     if context.invoked_subcommand is None:
         plan = running.Plan(
-            folder=folder, port=port, chain_port=chain_port, webhook_url=webhook_url, fresh=fresh
+            folder=folder,
+            port=port,
+            chain_port=chain_port,
+            webhook_url=webhook_url,
+            fresh=fresh,
+            sweep=sweep,
         )
         running.run(plan)
 

@@ -26,7 +26,7 @@ from ctrip.core.ids import Address, Amount, ChainName, raw
 from ctrip.core.keys import SCOPES, digest_of
 from ctrip.core.price import RateSource
 from ctrip.core.scan import find_fork
-from ctrip.dev import feed, postgres, token
+from ctrip.dev import feed, postgres, token, treasury
 from ctrip.dev.anvil import BLOCK_SECONDS, CHAIN_ID, FUNDER, DevChain, dev_chain
 from ctrip.dev.plays import Player
 from ctrip.dev.postgres import Cluster
@@ -53,9 +53,7 @@ CHAIN: Final = ChainName("anvil")
 # pays would be the first deposit address.
 WORDS: Final = "legal winner thank year wave sausage worth useful legal winner thank yellow"
 LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
-FINALITY_LAG: Final = (
-    6  # blocks: twice the confirmations, so that what was confirmed can be reversed
-)
+FINALITY_LAG: Final = 6  # blocks: twice the confirmations, so that confirmed money can be reversed
 BLOCKS_COMPARED_MAX: Final = 5_000
 
 
@@ -67,6 +65,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     chain_port: int
     webhook_url: str
     fresh: bool
+    sweep: bool = False
 
 
 class Card(Struct, frozen=True, kw_only=True):
@@ -115,6 +114,8 @@ async def serve(plan: Plan) -> None:
         await furnish(chain)
         card = await issue(plan, chain, database)
         settings = settings_of(plan, card, database)
+        if plan.sweep:
+            settings = await treasury.swept(settings, plan.folder, WORDS)
 
         def announce(url: str) -> None:
             told = replace(card, url=url)

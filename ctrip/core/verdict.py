@@ -12,8 +12,9 @@ from ctrip.core.acts import Act, allowed
 from ctrip.core.case import Case, Reading, Verdict
 from ctrip.core.events import EventType
 from ctrip.core.finality import Tag
+from ctrip.core.ids import BlockNumber
 from ctrip.core.machine import is_deep_enough, is_vouched
-from ctrip.core.payment import Payment, Status, total
+from ctrip.core.payment import Payment, Settles, Status, total
 from ctrip.core.reasons import Reason
 from ctrip.core.wording import asked, duration, moment, several, worth
 
@@ -31,16 +32,27 @@ def judge(case: Case, payment: Payment) -> Verdict:
             return Verdict(
                 Reason.PAID,
                 f"The payment is paid and confirmed: {came(payment)}. It is final when the chain "
-                f"has finalized block {payment.detected_in_block}.",
+                f"has finalized block {last_block(payment)}.",
             )
         case Status.CONFIRMED:
-            return Verdict(Reason.CONFIRMED, f"The payment is confirmed: {came(payment)}.")
+            goes_on = (
+                "" if payment.settles is Settles.HOLD else " It is on its way to the treasury."
+            )
+            return Verdict(Reason.CONFIRMED, f"The payment is confirmed: {came(payment)}.{goes_on}")
         case Status.DETECTED:
             return detected(case, payment)
         case Status.PENDING:
             return pending(case, payment)
         case Status.EXPIRED | Status.FAILED:
             return ended(case, payment)
+
+
+def last_block(payment: Payment) -> BlockNumber | None:
+    """Return the block that must be final before a payment is: where its money moved last."""
+    if payment.settles is Settles.HOLD:
+        return payment.detected_in_block
+    swept = [t.swept_in for t in payment.needed() if t.swept_in is not None]
+    return max(swept, default=None)
 
 
 def came(payment: Payment) -> str:

@@ -10,12 +10,12 @@ from ctrip.core.case import (
     Case,
     Reading,
 )
-from ctrip.core.changes import Cancelled
+from ctrip.core.changes import Cancelled, TransferSwept
 from ctrip.core.explain import explain
 from ctrip.core.ids import (
     BlockNumber,
 )
-from ctrip.core.payment import Status
+from ctrip.core.payment import Settles, Status
 from tests.core.explaining import (
     BY_TAG,
     CONFIRMED,
@@ -40,6 +40,8 @@ from tests.support.builders import (
     lost,
     seen,
 )
+
+SWEPT: Final = TransferSwept(a_transfer().key, BlockNumber(17))
 
 # Code, case, and what the sentence must have.
 CASES: Final[Mapping[str, tuple[str, Case, str]]] = {
@@ -84,6 +86,16 @@ CASES: Final[Mapping[str, tuple[str, Case, str]]] = {
         "late",
         paid(clock(), seen(a_transfer(block_time=TOO_LATE))),
         "after the deadline",
+    ),
+    "confirmed, and to be swept": (
+        "confirmed",
+        paid(seen(), head(12), settles=Settles.SWEEP),
+        "It is on its way to the treasury.",
+    ),
+    "swept, and not final": (
+        "paid",
+        paid(seen(), head(12), SWEPT, settles=Settles.SWEEP),
+        "It is final when the chain has finalized block 17.",
     ),
     "late to one that failed": (
         "late",

@@ -22,6 +22,7 @@ from ctrip.cli.options import (
     with_database,
 )
 from ctrip.cli.payments import payments
+from ctrip.cli.sweep import sweep
 from ctrip.cli.webhooks import webhooks
 from ctrip.core.errors import ConfigError, OutageError, RequestError
 from ctrip.core.plays import Case
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(keys, name="keys")
 app.add_typer(payments, name="payments")
+app.add_typer(sweep, name="sweep")
 app.add_typer(webhooks, name="webhooks")
 app.add_typer(dev, name="dev")
 

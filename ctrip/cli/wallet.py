@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 from ctrip.cli.options import ConfigOption, JsonOption, settings_of
 from ctrip.core.errors import ConfigError
 from ctrip.core.ids import Address
+from ctrip.core.payment import Settles
 from ctrip.dumps import forbid_dumps
 from ctrip.settings import Settings
 from ctrip.wallet.derive import checksum, open_wallet
@@ -113,7 +114,8 @@ def look(settings: Settings) -> Checked:
     """Find out what is wrong with the keys, and whose they are."""
     settlement = settings.settlement
     files = faults_of(settlement)
-    if not files and settlement.mode != "sweep":
+    modes = {settlement.mode, *(network.chain.settlement.mode for network in settings.networks)}
+    if not files and Settles.SWEEP not in modes:
         return Checked(mode=settlement.mode, files=files)
     if faults := [f"[settlement] {name}: {fault}" for name, fault in files.items() if fault]:
         return Checked(mode=settlement.mode, files=files, fault="\n".join(faults))

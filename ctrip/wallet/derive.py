@@ -18,16 +18,15 @@ from bip32 import BIP32  # type: ignore[import-untyped]
 from coincurve import PublicKey
 from eth_hash.auto import keccak
 
-from ctrip.core.errors import ConfigError, InvariantError
+from ctrip.core.errors import ConfigError
 from ctrip.core.ids import Address, RawAddress
+from ctrip.core.paths import ACCOUNT_PATH, INDEX_MAX, NoSuchAddress
 from ctrip.settings import Secret
 from ctrip.settings import Wallet as WalletSettings
 from ctrip.wallet.words import Fault, read_words, seed_of, wipe, word_places
 
-ACCOUNT_PATH: Final = "m/44'/60'/0'"
 ACCOUNT_DEPTH: Final = 3  # BIP-32 levels below the master key
 EXTERNAL: Final = 0  # BIP-44: the chain of addresses that are shown to others
-INDEX_MAX: Final = 2**31 - 1  # BIP-32: above, children are hardened, and no xpub leads to them
 FINGERPRINT_CHARS: Final = 16  # 64 bits: one deployment has a handful of accounts
 
 DEV_CHAIN_ID: Final = 31337  # anvil and hardhat: money there is worth nothing
@@ -41,10 +40,6 @@ PUBLIC_ACCOUNTS: Final = frozenset(
         "7d95d7be977d6d6c",  # truffle: candy … treat
     }
 )
-
-
-class NoSuchAddress(InvariantError):
-    """An index outside of what BIP-32 can derive in public was asked for."""
 
 
 class Wallet:

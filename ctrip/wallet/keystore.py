@@ -20,8 +20,9 @@ from msgspec.structs import fields
 
 from ctrip.core.errors import ConfigError
 from ctrip.core.ids import Address
+from ctrip.core.paths import ACCOUNT_PATH
 from ctrip.settings import Settlement
-from ctrip.wallet.derive import ACCOUNT_PATH, checksum
+from ctrip.wallet.derive import checksum
 from ctrip.wallet.private_files import read_private, write_private
 from ctrip.wallet.secret_storage import holds, seal, unseal
 from ctrip.wallet.sign import Signer

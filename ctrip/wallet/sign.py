@@ -16,7 +16,7 @@ transaction has the same bytes, whoever signs it again.
 """
 
 import hmac
-from typing import Final, NoReturn, SupportsIndex
+from typing import NoReturn, SupportsIndex
 
 from bip32 import BIP32  # type: ignore[import-untyped]
 from coincurve import PrivateKey
@@ -26,12 +26,16 @@ from ctrip.core.envelope import authorization, signed, unsigned
 from ctrip.core.errors import InvariantError
 from ctrip.core.ids import RawAddress, TxHash
 from ctrip.core.outgoing import Authorization, Outgoing, Signed
-from ctrip.wallet.derive import ACCOUNT_PATH, INDEX_MAX, NoSuchAddress, address_of, fingerprint_of
+from ctrip.core.paths import (
+    ACCOUNT_PATH,
+    DEPOSITS_PATH,
+    GAS_PATH,
+    INDEX_MAX,
+    PAYOUT_PATH,
+    NoSuchAddress,
+)
+from ctrip.wallet.derive import address_of, fingerprint_of
 from ctrip.wallet.words import seed_of
-
-DEPOSITS_PATH: Final = f"{ACCOUNT_PATH}/0"
-GAS_PATH: Final = "m/44'/60'/1'/0/0"
-PAYOUT_PATH: Final = "m/44'/60'/2'/0/0"
 
 
 class WrongSender(InvariantError):

@@ -20,13 +20,12 @@ from hypothesis import strategies as st
 
 from ctrip.core.errors import ConfigError
 from ctrip.core.ids import Address, RawAddress, raw
+from ctrip.core.paths import INDEX_MAX, NoSuchAddress
 from ctrip.settings import Secret
 from ctrip.settings import Wallet as WalletSettings
 from ctrip.wallet.derive import (
     DEV_CHAIN_ID,
-    INDEX_MAX,
     PUBLIC_ACCOUNTS,
-    NoSuchAddress,
     Wallet,
     checksum,
     open_wallet,

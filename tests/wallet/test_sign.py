@@ -17,10 +17,11 @@ from ctrip.core.envelope import NoTransaction
 from ctrip.core.errors import InvariantError
 from ctrip.core.ids import AMOUNT_MAX, Amount, RawAddress, raw
 from ctrip.core.outgoing import Outgoing
+from ctrip.core.paths import GAS_PATH, INDEX_MAX, PAYOUT_PATH, NoSuchAddress
 from ctrip.settings import Secret
 from ctrip.settings import Wallet as WalletSettings
-from ctrip.wallet.derive import INDEX_MAX, NoSuchAddress, open_wallet
-from ctrip.wallet.sign import GAS_PATH, PAYOUT_PATH, Signer, WrongSender
+from ctrip.wallet.derive import open_wallet
+from ctrip.wallet.sign import Signer, WrongSender
 from ctrip.wallet.words import seed_of
 from tests.support.canaries import MNEMONIC, leaks
 

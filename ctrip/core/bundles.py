@@ -1,0 +1,159 @@
+"""Files of transactions that travel to a machine with keys, and back signed.
+
+Each says what it is and in which version, names its chain, and holds all that signing needs, so
+that the machine that signs needs no network and no database. What may be signed is said in
+vetting.py.
+
+Amounts are texts of digits, because many programs read numbers of JSON as floats.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Final, Literal, TypeVar
+from uuid import UUID
+
+from msgspec import DecodeError, Meta, Struct, ValidationError, field, json
+
+from ctrip.core.errors import ConfigError
+from ctrip.core.ids import Address, Amount, ChainName, RawAddress, raw
+from ctrip.core.outgoing import Outgoing, Signed
+
+TRANSACTIONS_MAX: Final = 10_000  # in a file; signing as many takes a second
+GAS_MAX: Final = 2_000_000  # of one transaction; a transfer takes 21,000 to 100,000, on zkSync more
+NO_DATA: Final = "0x"
+
+Spelt = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{40}$")]
+Octets = Annotated[str, Meta(pattern="^0x([0-9a-f]{2})*$", max_length=2_048)]
+Digits = Annotated[str, Meta(pattern="^(0|[1-9][0-9]{0,77})$")]
+Hash = Annotated[str, Meta(pattern="^0x[0-9a-f]{64}$")]
+Text = Annotated[str, Meta(max_length=500)]
+
+
+class BadBundle(ConfigError):
+    """A file of transactions cannot be read, or must not be signed."""
+
+
+class Unsigned(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One transaction to sign."""
+
+    id: UUID
+    why: Text  # for people
+    sender: Spelt = field(name="from")
+    path: str  # of the sender's key
+    to: Spelt
+    to_path: str | None = None  # of a deposit address that is sent gas
+    value: Digits  # wei
+    data: Octets = NO_DATA
+    nonce: Annotated[int, Meta(ge=0)]
+    gas: Annotated[int, Meta(ge=1, le=GAS_MAX)]
+    max_fee_per_gas: Digits  # wei
+    max_priority_fee_per_gas: Digits | None  # null: a legacy transaction, with a gas price
+    depends_on: UUID | None = None  # what must be in a block before
+
+
+class Unit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How an asset is written for people."""
+
+    contract: Spelt | None = None  # None: the chain's coin
+    symbol: Annotated[str, Meta(max_length=32)]
+    decimals: Annotated[int, Meta(ge=0, le=77)]
+
+
+class ToSign(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="ctrip",
+    tag="unsigned-transactions",
+):
+    """A file that goes to where the keys are."""
+
+    version: Literal[1] = 1
+    chain: ChainName
+    chain_id: Annotated[int, Meta(ge=1)]
+    treasury: Spelt
+    made_at: datetime
+    units: tuple[Unit, ...] = ()
+    transactions: Annotated[tuple[Unsigned, ...], Meta(max_length=TRANSACTIONS_MAX)]
+
+
+class SignedOne(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One transaction as it is broadcast."""
+
+    id: UUID
+    hash: Hash
+    raw: Annotated[str, Meta(pattern="^0x([0-9a-f]{2})+$")]
+
+
+class ToSend(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="ctrip",
+    tag="signed-transactions",
+):
+    """A file that comes back."""
+
+    version: Literal[1] = 1
+    chain: ChainName
+    chain_id: Annotated[int, Meta(ge=1)]
+    treasury: Spelt
+    made_at: datetime  # of the file that was signed
+    transactions: Annotated[tuple[SignedOne, ...], Meta(max_length=TRANSACTIONS_MAX)]
+
+
+B = TypeVar("B", ToSign, ToSend)
+KINDS: Final[Mapping[type[Struct], str]] = {
+    ToSign: "unsigned transactions",
+    ToSend: "signed transactions",
+}
+
+
+def read(text: bytes, kind: type[B]) -> B:
+    """Read a file of one of the two kinds; raise BadBundle."""
+    try:
+        return json.decode(text, type=kind)
+    except ValidationError as error:
+        fault = f"is no file of {KINDS[kind]}, version 1 ({error})"
+    except (DecodeError, RecursionError):
+        fault = "is no JSON, or was cut off"
+    raise BadBundle(fault)
+
+
+def write(bundle: ToSign | ToSend) -> bytes:
+    """Return a file."""
+    return json.format(json.encode(bundle)) + b"\n"
+
+
+def outgoing(one: Unsigned, chain_id: int) -> Outgoing:
+    """Return a transaction as it is signed."""
+    tip = one.max_priority_fee_per_gas
+    return Outgoing(
+        chain_id=chain_id,
+        sender=lower(one.sender),
+        nonce=one.nonce,
+        to=lower(one.to),
+        value=Amount(int(one.value)),
+        data=one.data,
+        gas=one.gas,
+        max_fee=int(one.max_fee_per_gas),
+        priority_fee=None if tip is None else int(tip),
+    )
+
+
+def signed(bundle: ToSign, found: Sequence[tuple[UUID, Signed]]) -> ToSend:
+    """Return the file that goes back."""
+    return ToSend(
+        chain=bundle.chain,
+        chain_id=bundle.chain_id,
+        treasury=bundle.treasury,
+        made_at=bundle.made_at,
+        transactions=tuple(SignedOne(id=i, hash=one.tx_hash, raw=one.raw) for i, one in found),
+    )
+
+
+def lower(address: str) -> RawAddress:
+    """Return an address as nodes spell it."""
+    return raw(Address(address))

@@ -1,0 +1,56 @@
+"""Files of transactions to sign: one that is right, with every kind of transaction in it."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from ctrip.core.abi import erc20_transfer
+from ctrip.core.bundles import ToSign, Unit, Unsigned
+from ctrip.core.ids import Amount, ChainName, RawAddress
+from ctrip.core.paths import GAS_PATH, PAYOUT_PATH, deposit_path
+from ctrip.core.vetting import Keys
+
+TREASURY: Final = RawAddress("0x" + "7e" * 20)
+USDT: Final = RawAddress("0x" + "d5" * 20)
+GWEI: Final = 10**9
+
+
+def a_file(keys: Keys) -> ToSign:
+    """Return coin of one deposit, and tokens of two, of which one is sent gas before."""
+    return ToSign(
+        chain=ChainName("anvil"),
+        chain_id=31337,
+        treasury=TREASURY,
+        made_at=datetime(2026, 11, 30, tzinfo=UTC),
+        units=(
+            Unit(symbol="ETH", decimals=18),
+            Unit(contract=USDT, symbol="USDT", decimals=6),
+        ),
+        transactions=(
+            unsigned(1, keys.gas_address, GAS_PATH, keys.address(7), value=str(10**15),
+                     to_path=deposit_path(7)),
+            unsigned(2, keys.address(7), deposit_path(7), USDT, depends_on=UUID(int=1),
+                     data=erc20_transfer(TREASURY, Amount(10_000_000))),
+            unsigned(3, keys.address(8), deposit_path(8), USDT,
+                     data=erc20_transfer(TREASURY, Amount(500_000))),
+            unsigned(4, keys.address(0), deposit_path(0), TREASURY, value=str(7 * 10**17)),
+            unsigned(5, keys.payout_address, PAYOUT_PATH, TREASURY, value="1",
+                     max_priority_fee_per_gas=None),
+        ),
+    )  # fmt: skip
+
+
+def unsigned(number: int, sender: RawAddress, path: str, to: RawAddress, **more: Any) -> Unsigned:
+    """Return a transaction of 100,000 gas at 2 gwei."""
+    plain = {"value": "0", "max_priority_fee_per_gas": str(GWEI)}
+    return Unsigned(
+        id=UUID(int=number),
+        why="a sweep of a test",
+        sender=sender,
+        path=path,
+        to=to,
+        nonce=0,
+        gas=100_000,
+        max_fee_per_gas=str(2 * GWEI),
+        **{**plain, **more},
+    )

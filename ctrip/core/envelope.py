@@ -27,6 +27,8 @@ NONCE_MAX: Final = 2**64 - 2  # EIP-2681
 GAS_MAX: Final = 2**64 - 1  # every client counts it in 64 bits
 CHAIN_ID_MAX: Final = 2**63 - 19  # EIP-2294: beyond, 35 + 2 id does not fit into 64 bits
 ADDRESS_BYTES: Final = 20
+WORD_BYTES: Final = 32
+SIGNATURE_FIELDS: Final = 3
 HEX: Final = re.compile(r"0x(?:[0-9a-f]{2})*")  # lower-case, as everywhere inside
 
 
@@ -48,6 +50,20 @@ def signed(outgoing: Outgoing, y_parity: int, r: int, s: int) -> bytes:
     if outgoing.priority_fee is None:
         return rlp((*legacy(outgoing), 35 + 2 * outgoing.chain_id + y_parity, r, s))
     return type_of(outgoing) + rlp((*typed(outgoing), y_parity, r, s))
+
+
+def signature_in(outgoing: Outgoing, raw: bytes) -> tuple[int, int, int] | None:
+    """Return y_parity, r and s of a signed transaction; None if it is not this one, to the byte."""
+    is_legacy = outgoing.priority_fee is None
+    fields = b"".join(map(rlp, legacy(outgoing) if is_legacy else typed(outgoing)))
+    numbers = numbers_in(raw[raw.find(fields) + len(fields) :])
+    if numbers is None or len(numbers) != SIGNATURE_FIELDS:
+        return None
+    v, r, s = numbers
+    y_parity = v - 35 - 2 * outgoing.chain_id if is_legacy else v
+    if y_parity not in {0, 1} or signed(outgoing, y_parity, r, s) != raw:
+        return None
+    return y_parity, r, s
 
 
 def authorization(chain_id: int, delegate: RawAddress, nonce: int) -> bytes:
@@ -135,6 +151,18 @@ def rlp(item: Item) -> bytes:
     if isinstance(item, bytes):
         return item if len(item) == 1 and item[0] < STRING else counted(STRING, item)
     return counted(LIST, b"".join(map(rlp, item)))
+
+
+def numbers_in(text: bytes) -> list[int] | None:
+    """Read numbers in RLP, one after another; None if there is anything else."""
+    found = []
+    while text:
+        size = max(text[0] - STRING, 0)
+        if size > WORD_BYTES or len(text) <= size:
+            return None
+        found.append(int.from_bytes(text[1 : 1 + size], "big") if text[0] >= STRING else text[0])
+        text = text[1 + size :]
+    return found
 
 
 def counted(kind: int, body: bytes) -> bytes:

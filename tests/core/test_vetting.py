@@ -1,6 +1,7 @@
 """What is signed of a file that anybody may have written to, and what is not."""
 
 import json
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -44,6 +45,11 @@ def test_a_file_comes_back_as_it_was_written_and_is_right() -> None:
     assert faults(write(GOOD)) == []
     assert json.loads(write(GOOD))["ctrip"] == "unsigned-transactions"
     assert json.loads(write(GOOD))["transactions"][0]["from"] == SIGNER.gas_address
+
+
+def test_the_form_of_the_files_does_not_change() -> None:
+    golden = Path(__file__).parents[1] / "golden" / "unsigned_transactions.json"
+    assert golden.read_bytes() == write(GOOD)
 
 
 def test_sums_are_told_apart_by_asset_and_by_where_they_go() -> None:

@@ -120,10 +120,11 @@ class Failover:
         """Return the endpoints beside the one that is read from, the best first."""
         return [provider for provider in self._order("") if provider is not self.current]
 
-    def in_turn(self) -> list[Provider]:
-        """Return those that are well, the best first; all of them when nobody is."""
+    def in_turn(self) -> tuple[list[Provider], list[Provider]]:
+        """Return those that are well, the best first, and those that sit out."""
         order = self._order("")
-        return [provider for provider in order if not provider.is_out()] or order
+        out = [provider for provider in order if provider.is_out()]
+        return [provider for provider in order if provider not in out], out
 
     def _order(self, needs: str) -> list[Provider]:
         best = max(provider.score.value for provider in self.providers)

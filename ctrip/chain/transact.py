@@ -4,8 +4,8 @@ What is read comes from the endpoint that does best, as everywhere (failover.py)
 would stop money is asked of the others too, because an endpoint that lags gives it in good faith:
 that a transaction fails, that a chain has no fee beside gas, that nobody knows a transaction.
 
-A transaction goes to all of them. Endpoints do not always pass on what they take, and each that
-does is a better chance; whatever the others say, one that took it has it.
+A transaction goes to all that are well. Endpoints do not always pass on what they take, and each
+that does is a better chance; whatever the others say, one that took it has it.
 """
 
 from collections.abc import Callable, Sequence
@@ -104,13 +104,13 @@ class RpcTransactor:
 
     async def send(self, signed: Signed) -> Sent:
         """Hand a transaction to every endpoint that is well."""
-        asked = [self._offer(provider, signed) for provider in self._endpoints.in_turn()]
-        said = await all_of(asked)
-        verdicts = [sent for sent in said if isinstance(sent, Sent)]
-        if not verdicts:
-            faults = "; ".join(str(fault) for fault in said)
-            raise ChainOutage(f"{faults}; the transaction may be out all the same")
-        return min(verdicts, key=lambda sent: WEIGHT.index(sent.verdict))
+        faults: list[str] = []
+        for asked in self._endpoints.in_turn():
+            said = await all_of([self._offer(provider, signed) for provider in asked])
+            if verdicts := [sent for sent in said if isinstance(sent, Sent)]:
+                return min(verdicts, key=lambda sent: WEIGHT.index(sent.verdict))
+            faults += [fault for fault in said if isinstance(fault, str)]
+        raise ChainOutage(f"{'; '.join(faults)}; the transaction may be out all the same")
 
     async def _offer(self, provider: Provider, signed: Signed) -> Sent | str:
         """Return what one endpoint says, or why it says nothing."""
@@ -138,10 +138,16 @@ class RpcTransactor:
         return [found[tx_hash] for tx_hash in tx_hashes]
 
     async def _until(self, is_enough: Callable[[T], bool], question: Question[T]) -> list[T]:
-        """Ask those that are well until one says enough; return what they said."""
+        """Ask those that are well until one says enough; return what they said.
+
+        Those that sit out are asked until one says anything, if nobody else did.
+        """
         said: list[T] = []
         faults: list[str] = []
-        for provider in self._endpoints.in_turn():
+        well, out = self._endpoints.in_turn()
+        for provider in (*well, *out):
+            if said and provider in out:
+                break
             try:
                 said.append(await self._endpoints.ask_only(provider, question))
             except (ChainOutage, InconsistentChain) as fault:

@@ -7,18 +7,19 @@ from eth_utils.crypto import keccak
 
 from ctrip.chain import data_fee
 from ctrip.chain.client import ChainOutage
-from ctrip.chain.data_fee import ORACLE
 from ctrip.chain.transactor import Transactor
-from ctrip.core.ids import Amount
-from ctrip.core.outgoing import Outgoing
-from tests.chain.paying import ETHER, GWEI, an_outgoing, signed
-from tests.chain.transacting import transactor_of
+from ctrip.core.fees import Price, cost
+from ctrip.core.ids import NATIVE, Amount
+from ctrip.core.outgoing import Outgoing, Verdict
+from tests.chain.paying import ETHER, SENDER, SHOP, a_signed, an_outgoing, signed
+from tests.chain.transacting import taken, transactor_of
 from tests.support.anvil import Anvil, running_anvil
 from tests.support.clock import FakeClock
+from tests.support.rollup import BYTE_GAS, L1_BASE_FEE, ORACLE, deploy_oracle, rollup
 from tests.support.rpc_proxy import proxy
-from tests.support.token_contracts import Contract, deploy, place_at
+from tests.support.token_contracts import deploy, place_at
 
-BYTE_WEI = 16 * GWEI  # what a byte costs while the parent chain's gas is at one gwei
+BYTE_WEI = BYTE_GAS * L1_BASE_FEE
 
 
 @pytest.fixture
@@ -31,14 +32,6 @@ async def anvil() -> AsyncIterator[Anvil]:
 async def transactor(anvil: Anvil) -> AsyncIterator[Transactor]:
     async with transactor_of(anvil.url) as transactor:
         yield transactor
-
-
-async def an_oracle(anvil: Anvil, kind: str = "GasPriceOracle") -> Contract:
-    """Put an oracle where the chains of the OP stack have theirs."""
-    oracle = await place_at(anvil, ORACLE, await deploy(anvil, kind))
-    await oracle.send("setL1BaseFee(uint256)", GWEI)
-    await anvil.mine()
-    return oracle
 
 
 @pytest.mark.parametrize(
@@ -72,7 +65,7 @@ async def test_a_chain_without_an_oracle_charges_nothing_and_is_asked_once(anvil
 async def test_the_fee_is_that_of_the_bytes_as_they_will_be_sent_and_half_as_much(
     anvil: Anvil, transactor: Transactor, outgoing: Outgoing
 ) -> None:
-    await an_oracle(anvil)
+    await deploy_oracle(anvil)
     fee = await transactor.data_fee(outgoing)
     sent_bytes = len(signed(outgoing).raw) // 2 - 1
     assert fee >= sent_bytes * BYTE_WEI * 1.5
@@ -80,7 +73,7 @@ async def test_the_fee_is_that_of_the_bytes_as_they_will_be_sent_and_half_as_muc
 
 
 async def test_the_operators_part_is_that_of_the_gas(anvil: Anvil, transactor: Transactor) -> None:
-    oracle = await an_oracle(anvil)
+    oracle = await deploy_oracle(anvil)
     without = await transactor.data_fee(an_outgoing())
     await oracle.send("setOperatorFee(uint256,uint256)", 2_000_000, 7)
     await anvil.mine()
@@ -90,7 +83,7 @@ async def test_the_operators_part_is_that_of_the_gas(anvil: Anvil, transactor: T
 async def test_an_oracle_from_before_operators_took_a_part_is_understood(
     anvil: Anvil, transactor: Transactor
 ) -> None:
-    await an_oracle(anvil, "OldGasPriceOracle")
+    await deploy_oracle(anvil, "OldGasPriceOracle")
     assert await transactor.data_fee(an_outgoing()) > 0
 
 
@@ -101,14 +94,14 @@ async def test_an_oracle_that_fails_is_no_free_chain(anvil: Anvil, transactor: T
 
 
 async def test_one_endpoint_without_an_oracle_does_not_make_a_chain_free(anvil: Anvil) -> None:
-    await an_oracle(anvil)
+    await deploy_oracle(anvil)
     async with running_anvil() as bare, transactor_of(bare.url, anvil.url) as transactor:
         for _ in range(2):
             assert await transactor.data_fee(an_outgoing()) > 0
 
 
 async def test_while_an_endpoint_is_down_nothing_is_remembered_of_the_others(anvil: Anvil) -> None:
-    await an_oracle(anvil)
+    await deploy_oracle(anvil)
     clock = FakeClock()
     async with (
         proxy(anvil.url) as endpoint,
@@ -121,3 +114,15 @@ async def test_while_an_endpoint_is_down_nothing_is_remembered_of_the_others(anv
         endpoint.calms()
         clock.move(minutes=1)
         assert await transactor.data_fee(an_outgoing()) > 0
+
+
+async def test_all_of_a_balance_leaves_a_rollup_when_the_bytes_are_counted(anvil: Anvil) -> None:
+    await anvil.set_balance(SENDER, ETHER)
+    whole = ETHER - cost(Price(an_outgoing().max_fee, 1), an_outgoing().gas)
+    async with rollup(anvil) as node, transactor_of(node.url) as transactor:
+        said = await transactor.send(a_signed(value=Amount(whole)))
+        assert said.verdict is Verdict.POOR
+        fee = await transactor.data_fee(an_outgoing(value=Amount(whole)))
+        await taken(transactor, a_signed(value=Amount(whole - fee)))
+        await anvil.mine()
+        assert await transactor.balance(SHOP, NATIVE) == whole - fee

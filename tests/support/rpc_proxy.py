@@ -36,13 +36,14 @@ class RpcProxy:
         self._memory: list[Exchange] = []  # of this fault, to be told when it ends
         self._since = 0
 
-    async def plays(self, name: str, *, requests: int | None = None) -> Fault:
+    async def plays(self, fault: str | Fault, *, requests: int | None = None) -> Fault:
         """Play a fault from now on: until calms(), or for so many requests."""
         self.calms()
         self._since = await self._node.height()
-        self._fault, self._left = FAULTS[name], requests
+        self._fault = FAULTS[fault] if isinstance(fault, str) else fault
+        self._left = requests
         self.played = 0
-        return FAULTS[name]
+        return self._fault
 
     def calms(self) -> None:
         """Answer truly from now on, and give up what still hangs."""

@@ -23,6 +23,7 @@ from ctrip.core.payment import Settles
 from ctrip.flows.act import Acts
 from ctrip.flows.audience import POLL_SECONDS
 from ctrip.flows.audit import AUDIT_SECONDS, Auditor
+from ctrip.flows.books import BOOKS_SECONDS, Bookkeeper
 from ctrip.flows.deliver import Sender
 from ctrip.flows.expire import Expirer
 from ctrip.flows.follow import FOLLOW_SECONDS, Follower
@@ -130,6 +131,7 @@ def watch(gateway: Gateway, watcher: Watcher) -> list[asyncio.Task[None]]:
         "rescan": (Rescanner(*seeing).run_once, RESCAN_POLL_SECONDS),
         "reread": (Rereader(*seeing).run_once, REREAD_SECONDS),
         "audit": (Auditor(*seeing).run_once, AUDIT_SECONDS),
+        "books": (Bookkeeper(chain.name, gateway.pool, gateway.clock).run_once, BOOKS_SECONDS),
     }
     return [
         duty(gateway, f"watch {chain.name}", watcher.run_once, look, nudge=wake),

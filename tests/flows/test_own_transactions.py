@@ -1,17 +1,14 @@
 """What we send ourselves is no payer's money, and hides none."""
 
-from typing import Any
-
 import pytest
 
-from ctrip.core.ids import NATIVE, RawAddress, TxHash
-from ctrip.core.payment import Payment, Status
+from ctrip.core.payment import Status
 from ctrip.store.pool import Pool, connection
+from tests.flows.bookkeeping import follow, fuel, sweep
 from tests.flows.probing import ShyChain, a_probe, an_auditor, audit, probe, read_all_again, seen
 from tests.flows.world import USD, World, a_world, address
 from tests.support import own_sendings
-from tests.support.fake_blocks import FEE, Move
-from tests.support.own_sendings import GAS, TREASURY
+from tests.support.fake_blocks import FEE
 
 
 @pytest.fixture
@@ -22,38 +19,6 @@ def shy() -> ShyChain:
 @pytest.fixture
 async def world(pool: Pool, shy: ShyChain) -> World:
     return await a_world(pool, shy)
-
-
-async def note(world: World, tx_hash: TxHash, **what: Any) -> None:
-    """Put a transaction on record as one of ours that is out."""
-    async with connection(world.pool) as conn:
-        await own_sendings.sent(conn, tx_hash, **what)
-
-
-async def follow(world: World, tx_hash: TxHash, *, fails: bool = False, final: bool = True) -> None:
-    """Note that a transaction is in the newest block."""
-    async with connection(world.pool) as conn:
-        await own_sendings.mined(conn, tx_hash, block=world.chain.tip.number, fails=fails)
-        if final:
-            await own_sendings.final(conn, tx_hash)
-
-
-async def fuel(world: World, to: RawAddress, amount: int) -> TxHash:
-    """Send coin for the gas of an address."""
-    tx_hash = world.chain.pay(to, amount, sender=GAS)
-    await note(world, tx_hash, sender=GAS, to=to, amount=amount)
-    return tx_hash
-
-
-async def sweep(world: World, payment: Payment, amount: int, *, fails: bool = False) -> TxHash:
-    """Send what an address holds to the treasury."""
-    owner, native = address(payment), payment.asset == NATIVE
-    if native:
-        tx_hash = world.chain.pay(TREASURY, amount, sender=owner, fails=fails)
-    else:
-        tx_hash = world.chain.pay_tokens(Move(USD, TREASURY, amount, sender=owner), fails=fails)
-    await note(world, tx_hash, sender=owner, to=TREASURY, amount=amount, asset=payment.asset)
-    return tx_hash
 
 
 async def test_coin_for_gas_pays_nothing(world: World) -> None:

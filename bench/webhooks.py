@@ -95,13 +95,16 @@ class Took(NamedTuple):
 
 
 class Counting(WebhookClient):
-    """Counts what was answered."""
+    """Counts what was answered, and tells when that is enough."""
 
-    answered = 0
+    left = 0
+    enough: asyncio.Event
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
         outcome = await super().post(url, body, headers)
-        self.answered += 1
+        self.left -= 1
+        if self.left == 0:
+            self.enough.set()
         return outcome
 
 
@@ -115,6 +118,7 @@ class Queue:
         self._client = client
         self._news = asyncio.Event()
         self._rounds = 0
+        client.enough = self._news  # so that nobody waits for the next look once all is done
         settings = Webhooks(secret=SECRET, timeout_seconds=TIMEOUT_SECONDS)
         clock = SystemClock()
         self._sender = Sender(
@@ -153,9 +157,9 @@ class Queue:
             due = SystemClock().now() - timedelta(days=1)
             await conn.execute(EVENTS, name, count, BODY)
             await conn.execute(OURS, name, count, CONFIG, due)
-        until = self._client.answered + count
+        self._client.left = count
         start, cpu = perf_counter(), process_time()
-        while self._client.answered < until:
+        while self._client.left > 0:
             if not await self._sender.run_once():
                 await pause(DELIVERY_POLL_SECONDS, self._news)
         await self._sender.settled()

@@ -7,7 +7,7 @@ wrote the one before. Whoever took a delivery is given the next before that is w
 writing works; whoever failed is not, because what is written may be that he is left alone.
 
 An end calls for another pass only if that may find something: if its endpoint had no slot for
-all that was due, or the sender had none.
+all that was due (crowd.py), or the sender had none.
 
 A delivery is claimed for a lease that outlives its request, so a sender that dies gives it
 back by doing nothing. At least once: an answer that could not be written is asked for again,
@@ -41,6 +41,7 @@ from ctrip.core.errors import ConfigError, OutageError
 from ctrip.core.pace import Bucket
 from ctrip.core.view import thin_body
 from ctrip.flows.conclude import GONE_STATUS, conclude, our_fault, report, tally
+from ctrip.flows.crowd import Crowd
 from ctrip.flows.endpoints import disable
 from ctrip.flows.receivers import Receivers
 from ctrip.store import endpoints, queue
@@ -87,8 +88,7 @@ class Sender:
         self._writer: asyncio.Task[None] | None = None  # under way, or failed
         self._is_stuck = False  # the last that ended could not be written
         self._is_full = False  # the last pass had no slots left
-        self._crowded: set[EndpointId] = set()  # more may be due than they had slots for
-        self._freed: set[EndpointId] = set()  # of those, who has a slot again
+        self._crowd = Crowd()
         self._troubled: set[EndpointId] = set()  # the last we wrote of them was a failure
         self._buckets: dict[EndpointId, Bucket] = {}
         self._rates_read_at: datetime | None = None
@@ -106,7 +106,7 @@ class Sender:
             task = self._spawn(self._deliver(claim))
             self._under_way[task] = claim
             task.add_done_callback(self._let_go)
-        if not claims and not self._crowded:
+        if not claims and not self._crowd:
             await asyncio.sleep(EMPTY_SECONDS)
         return len(claims) == count_max
 
@@ -146,8 +146,7 @@ class Sender:
 
     def _has_slot(self, freed: Set[EndpointId]) -> None:
         """Call for a pass if there may be something for these slots."""
-        self._freed |= freed & self._crowded
-        if self._is_full or self._freed:
+        if self._crowd.has_slot(freed) or self._is_full:
             self._news.set()
 
     def _write_on(self) -> None:
@@ -180,7 +179,8 @@ class Sender:
         now = self._clock.now()
         async with connection(self._pool) as conn:
             allowed = await self._allowed(conn, now)
-            freed, self._freed = self._freed, set()
+            own = self._leases()
+            asked = self._crowd.asks(own.endpoints)
             claims = await queue.claim(
                 conn,
                 now=now,
@@ -189,15 +189,10 @@ class Sender:
                 claim_id=uuid4(),
                 allowed=allowed,
                 tried_after=FAILURES_MIN,
-                own=self._leases(),
+                own=own,
             )
+        self._crowd.was_given(claims, asked)
         taken = Counter(claim.endpoint_id for claim in claims)
-        self._crowded -= freed
-        for claim in claims:
-            if taken[claim.endpoint_id] < claim.slots:
-                self._crowded.discard(claim.endpoint_id)
-            else:
-                self._crowded.add(claim.endpoint_id)
         for endpoint_id, count in taken.items():
             if bucket := self._buckets.get(endpoint_id):
                 self._buckets[endpoint_id] = pace.taken(bucket, count)

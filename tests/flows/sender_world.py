@@ -87,6 +87,7 @@ class Seat:
         self.waiting: list[OnTheWire] = []
         self.unwritten: list[bool] = []  # answers of this pass; True: it may have lost the claim
         self.tasks: set[asyncio.Task[None]] = set()
+        self.news = asyncio.Event()
         self._world = world
         self._moved = asyncio.Event()
         self.sender = self._new()
@@ -164,7 +165,7 @@ class Seat:
             cast("WebhookClient", self),
             Receivers(world.pool, SETTINGS, world.clock),
             world.clock,
-            asyncio.Event(),
+            self.news,
             lease=LEASE,
             spawn=self._spawn,
         )

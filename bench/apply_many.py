@@ -59,7 +59,7 @@ NUMBERS: Final = count(1)
 
 # Each round finds tables of the same size, or the last would measure the cache instead.
 RECEIVER: Final = "https://shop.example/hook"  # so that every event has somebody to go to
-EMPTY: Final = "TRUNCATE payments, transfers, events, deliveries"
+EMPTY: Final = "TRUNCATE payments, transfers, events, deliveries CASCADE"
 BARE: Final = """
 UPDATE payments AS p SET
     status = new.status, flags = new.flags::text[], detected_in_block = new.detected_in_block,

@@ -175,7 +175,7 @@ async def offer(pool: Pool, news: asyncio.Event) -> Mapping[str, float]:
         payment = PaymentId(uuid4())
         row = Row(event_id(payment, 1), payment, 1, EventType.CREATED, BODY, None)
         async with transaction(pool) as conn:
-            await outbox.write(conn, [row], now=SystemClock().now())
+            await outbox.write(conn, outbox.columns([row], now=SystemClock().now()))
         if number >= WARM_UP:
             written[row.id] = perf_counter()
         news.set()

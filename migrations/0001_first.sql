@@ -3,8 +3,9 @@
 -- The CHECKs repeat rules of ctrip/core, as a second lock: tests compare the lists with the enums.
 -- Addresses of ours keep their EIP-55 spelling; all other hex is lower-case with 0x.
 -- Rows are never deleted here, and a reference is written in the statement or transaction that
--- writes or holds what it points to. So there are no foreign keys in the path of a create: a check
--- costs a query and a row lock for each row, and tokens and wallets would be one row for everybody.
+-- writes or holds what it points to. So there are no foreign keys in the path of a create, nor from
+-- a transfer to its payment, which is held: a check costs a query and a row lock for each row, and
+-- tokens and wallets would be one row for everybody.
 
 CREATE TABLE tokens (
     id       uuid PRIMARY KEY,               -- uuid5 of chain id and contract
@@ -95,7 +96,7 @@ CREATE TABLE transfers (
     asset        text NOT NULL,
     recipient    text NOT NULL,
     ordinal      integer NOT NULL,           -- within the transaction, so a reorg does not move it
-    payment_id   uuid NOT NULL REFERENCES payments (id),
+    payment_id   uuid NOT NULL,
     sender       text NOT NULL,
     amount       numeric(78, 0) NOT NULL,    -- 0: a balance that was explained
     block_number bigint NOT NULL,

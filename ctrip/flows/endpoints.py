@@ -290,7 +290,7 @@ async def disable(conn: Conn, endpoint_id: EndpointId, reason: str, *, now: date
             failing_since=ended.failing_since,
         ),
     )
-    await outbox.write(conn, [outbox.notice_row(notice, now)], now=now)
+    await outbox.write(conn, outbox.columns([outbox.notice_row(notice, now)], now=now))
     return True
 
 

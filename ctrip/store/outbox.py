@@ -88,12 +88,12 @@ def columns(rows: Sequence[Row], *, now: datetime) -> list[object]:
 
 async def append(conn: Conn, events: Sequence[PaymentEvent], *, now: datetime) -> None:
     """Promise these events to their receivers, in the transaction that caused them."""
-    await write(conn, [row(event, now) for event in events], now=now)
+    await write(conn, columns([row(event, now) for event in events], now=now))
 
 
-async def write(conn: Conn, rows: Sequence[Row], *, now: datetime) -> None:
+async def write(conn: Conn, columns: Sequence[object]) -> None:
     """Append events that were encoded before."""
-    await conn.execute(APPEND, *columns(rows, now=now))
+    await conn.execute(APPEND, *columns)
 
 
 SEND_TO_ONE = """

@@ -269,15 +269,21 @@ async def save(
     conn: Conn, changed: Sequence[Payment], moved: Sequence[tuple[Payment, Transfer]]
 ) -> None:
     """Write payments, and those of their transfers that are new, moved, or were orphaned."""
-    await write(conn, [row(p) for p in changed], [transfer_row(p, t) for p, t in moved])
+    transfers = [transfer_row(p, t) for p, t in moved]
+    await write(conn, *packed([row(p) for p in changed], transfers))
 
 
-async def write(conn: Conn, rows: Sequence[Row], transfers: Sequence[TransferRow]) -> None:
-    """Write rows; transfers in the order of their key, so that its index grows page by page."""
-    await conn.execute(UPDATE, json.encode(rows).decode())
-    if transfers:
-        ordered = sorted(transfers, key=attrgetter("tx_hash"))
-        await conn.execute(UPSERT_TRANSFERS, json.encode(ordered).decode())
+def packed(rows: Sequence[Row], transfers: Sequence[TransferRow]) -> tuple[str, str]:
+    """Return rows as they travel; transfers by their key, whose index then grows page by page."""
+    ordered = sorted(transfers, key=attrgetter("tx_hash"))
+    return json.encode(rows).decode(), json.encode(ordered).decode()
+
+
+async def write(conn: Conn, rows: str, transfers: str) -> None:
+    """Write what was packed before."""
+    await conn.execute(UPDATE, rows)
+    if transfers != "[]":
+        await conn.execute(UPSERT_TRANSFERS, transfers)
 
 
 PLAN = """

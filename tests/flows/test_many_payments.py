@@ -41,6 +41,7 @@ PLAIN: Final = 2**32  # the lowest addresses are precompiled contracts, not all 
 FOR_EVER: Final = datetime(2100, 1, 1, tzinfo=UTC)  # a node's clock is not ours
 # BEGIN, the cursor held, blocks, transfers above, payments deepened, COMMIT and the like.
 AROUND_MAX: Final = 17
+EMPTY: Final = "TRUNCATE cursors, blocks, payments, transfers, events, deliveries CASCADE"
 USD: Final = replace(TOKEN, contract=dev_token.ADDRESS)
 SERVED: Final = replace(ANVIL, confirmations=Depth(12), internal=False, tokens=(USD,))
 
@@ -137,7 +138,9 @@ async def test_the_number_of_statements_does_not_follow_the_number_of_payments(p
         chain, counting = FakeChain(), FlakyPool(pool)
         watcher = a_watcher(SERVED, chain, counting.as_pool())
         async with connection(pool) as conn:
-            await conn.execute("TRUNCATE cursors, blocks, payments, events, deliveries CASCADE")
+            await conn.execute(
+                "TRUNCATE cursors, blocks, payments, transfers, events, deliveries CASCADE"
+            )
         await watcher.run_once()
         for payment in await born(pool, many):
             if payment.contract:

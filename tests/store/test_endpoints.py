@@ -32,7 +32,8 @@ async def found(conn: Conn, endpoint_id: EndpointId = ONE) -> endpoints.Endpoint
 async def test_the_queue_and_the_core_read_a_filter_alike(conn: Conn, event_type: str) -> None:
     await made(conn, *(an_endpoint(f"we_{p}", event_types=(p,)) for p in PATTERNS))
     notice = Notice(id=EventId("evt_1"), type=EventType(event_type), data=Trial(endpoint_id=ONE))
-    await outbox.write(conn, [outbox.notice_row(notice, CREATED)], now=CREATED)
+    news = [outbox.notice_row(notice, CREATED)]
+    await outbox.write(conn, outbox.columns(news, now=CREATED))
     rows = await conn.fetch("SELECT endpoint_id FROM deliveries")
     heard = {row["endpoint_id"].removeprefix("we_") for row in rows}
     assert heard == {pattern for pattern in PATTERNS if matches([pattern], event_type)}

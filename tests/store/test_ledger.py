@@ -9,7 +9,8 @@ from ctrip.store.pool import Conn
 from tests.support.builders import CHAIN
 
 ENTRY = """
-INSERT INTO ledger_entries (chain, kind, amount, sending_id, tx_hash, asset, block_number, booked_at)
+INSERT INTO ledger_entries
+    (chain, kind, amount, sending_id, tx_hash, asset, block_number, booked_at)
 VALUES ($1, 'fee', 5, gen_random_uuid(), '0x', 'native', 1, now()) RETURNING id
 """
 LINE = "INSERT INTO ledger (entry_id, chain, account, asset, amount) VALUES ($1, $2, $3, $4, $5)"

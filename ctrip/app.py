@@ -26,7 +26,7 @@ from ctrip.flows.audit import AUDIT_SECONDS, Auditor
 from ctrip.flows.books import BOOKS_SECONDS, Bookkeeper
 from ctrip.flows.deliver import Sender
 from ctrip.flows.expire import Expirer
-from ctrip.flows.follow import FOLLOW_SECONDS, Follower
+from ctrip.flows.follow import Follower
 from ctrip.flows.key_uses import USES_SECONDS
 from ctrip.flows.keybook import READ_SECONDS
 from ctrip.flows.plan import PLAN_SECONDS, Planner
@@ -148,10 +148,11 @@ def settlement(gateway: Gateway, chain: Chain) -> Mapping[str, tuple[RunOnce, fl
     transactor = gateway.clients[chain.name].transactor()
     moving = (chain, transactor, *common, gateway.signer)
     plan = Planner(chain, gateway.pool, gateway.clock, gateway.wallet.fingerprint).run_once
-    follow = Follower(*moving).run_once
+    follower = Follower(*moving)
     if mode is Settles.HOLD:
-        return {"follow": (follow, FOLLOW_HELD_SECONDS)}
-    duties = {"plan": (plan, PLAN_SECONDS), "follow": (follow, FOLLOW_SECONDS)}
+        return {"follow": (follower.run_once, FOLLOW_HELD_SECONDS)}
+    follow = (follower.run_once, follower.pause_seconds())
+    duties = {"plan": (plan, PLAN_SECONDS), "follow": follow}
     if mode is Settles.SWEEP:
         duties["sweep"] = (Sweeper(*moving).run_once, SWEEP_SECONDS)
     return duties

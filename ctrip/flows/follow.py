@@ -38,7 +38,9 @@ from ctrip.flows.settling import Settling
 from ctrip.store import blocks, sendings, sweepable, sweeps
 from ctrip.store.pool import Conn, connection, transaction
 
-FOLLOW_SECONDS: Final = 2.0  # between passes; a chain whose blocks are slower is asked as seldom
+# Between passes: as long as a block takes, within these.
+FOLLOW_SECONDS_MIN: Final = 1.0
+FOLLOW_SECONDS_MAX: Final = 15.0
 SENDINGS_PER_PASS_MAX: Final = 500  # a call for each version, in batches
 AT_ONCE_MAX: Final = 8  # broadcasts
 
@@ -49,6 +51,10 @@ log = logs.get("ctrip.follow")
 
 class Follower(Settling):
     """The sendings of one chain."""
+
+    def pause_seconds(self) -> float:
+        """Return how long to wait for the next pass: nothing is news before the next block."""
+        return min(max(self.chain.block_seconds, FOLLOW_SECONDS_MIN), FOLLOW_SECONDS_MAX)
 
     async def run_once(self) -> bool:
         """Bring every sending up to date, and show nodes those they lack."""

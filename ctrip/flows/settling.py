@@ -12,7 +12,7 @@ from ctrip.chain.transactor import Transactor
 from ctrip.clock import Clock
 from ctrip.core.chains import Chain
 from ctrip.core.fees import Price
-from ctrip.core.ids import Amount, SendingId
+from ctrip.core.ids import Amount, RawAddress, SendingId
 from ctrip.core.outgoing import Signed, Verdict
 from ctrip.core.sending import Sending, Version, outgoing
 from ctrip.store import sendings
@@ -33,6 +33,7 @@ class Settling:
         clock: Clock,
         news: asyncio.Event,
         signer: Signer | None,
+        gas_wallet: RawAddress | None = None,
     ) -> None:
         self.chain = chain
         self._transactor = transactor
@@ -40,11 +41,18 @@ class Settling:
         self._clock = clock
         self._news = news
         self._signer = signer
+        self._gas_wallet = signer.gas_address if signer else gas_wallet
 
     def keys(self) -> Signer:
         """Return the keys, which a duty that signs was given."""
         assert self._signer is not None, f"{self.chain.name} is swept without keys"  # noqa: S101
         return self._signer
+
+    @property
+    def gas_wallet(self) -> RawAddress:
+        """Return who pays for the gas of tokens."""
+        assert self._gas_wallet is not None, f"{self.chain.name} has no gas wallet"  # noqa: S101
+        return self._gas_wallet
 
     async def version(self, sending: Sending, value: Amount, price: Price) -> Version:
         """Sign a version of a sending, in a thread: it takes milliseconds of CPU."""

@@ -11,6 +11,7 @@ import asyncpg
 from msgspec import Struct, convert
 
 from ctrip.core.ids import ChainName, SweepId
+from ctrip.core.payment import Settles
 from ctrip.core.sweep import Sweep
 from ctrip.store.pool import Conn
 
@@ -70,18 +71,20 @@ async def lock(conn: Conn, ids: Collection[SweepId]) -> list[Sweep]:
 # Two sweeps of one address would both count on its coin: while one has it, the others wait. A
 # token comes before the coin, which may take all that is left.
 DUE = """
-SELECT * FROM sweeps s WHERE chain = $1 AND ended_at IS NULL AND due_at <= $2 AND mode = 'sweep'
+SELECT * FROM sweeps s WHERE chain = $1 AND ended_at IS NULL AND due_at <= $2 AND mode = $3
 AND state IN ('queued', 'fuelled', 'stuck') AND NOT EXISTS (
     SELECT FROM sweeps o JOIN sendings x ON x.sweep_id = o.id
     WHERE o.chain = s.chain AND o.address = s.address AND o.id <> s.id AND o.ended_at IS NULL
     AND (o.state = 'fuelled' OR x.state IN ('unsigned', 'signed', 'sent')))
-ORDER BY asset = 'native', due_at, id LIMIT $3
+ORDER BY asset = 'native', due_at, id LIMIT $4
 """
 
 
-async def due(conn: Conn, chain: ChainName, now: datetime, *, count_max: int) -> list[Sweep]:
-    """Return the sweeps that wait for us to do something."""
-    return read(await conn.fetch(DUE, chain, now, count_max))
+async def due(
+    conn: Conn, chain: ChainName, now: datetime, *, mode: Settles, count_max: int
+) -> list[Sweep]:
+    """Return the sweeps of a mode that wait for us to do something."""
+    return read(await conn.fetch(DUE, chain, now, mode, count_max))
 
 
 LIST = """

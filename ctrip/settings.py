@@ -80,6 +80,7 @@ class Settlement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mnemonic_file: str = ""  # BIP-39 words; either this or a keystore
     keystore_file: str = ""  # the same under a password: Web3 Secret Storage
     password_file: str = ""  # of keystore_file
+    gas_wallet: str = ""  # its address, where the keys are elsewhere (export)
     gas_keystore_file: str = ""  # one private key, if the gas wallet is not to come from the words
     gas_password_file: str = ""
 

@@ -88,6 +88,8 @@ def faults_of(settlement: Keys | None, networks: Sequence[Network]) -> Iterator[
     modes = {network.chain.settlement.mode for network in networks}
     if settlement.mode != "hold" and not settlement.treasury:
         yield "treasury", "is missing; write the address that money goes to"
+    if Settles.EXPORT in modes and not settlement.gas_wallet:
+        yield "gas_wallet", 'is missing; mode = "export" needs its address to pay for tokens\' gas'
     if Settles.SWEEP in modes and not (settlement.mnemonic_file or settlement.keystore_file):
         why = (
             'is missing, and so is keystore_file; mode = "sweep" moves money by itself and needs'

@@ -51,9 +51,13 @@ CREATE TABLE sendings (                      -- a place in a sender's line of no
     block_hash   text,
     fee          numeric(78, 0),             -- paid for it, in wei, all parts
     final        boolean NOT NULL DEFAULT false, -- its block will not be replaced
+    exported_value        numeric(78, 0),    -- of an unsigned one: what is to be signed, in wei
+    exported_max_fee      numeric(78, 0),
+    exported_priority_fee numeric(78, 0),    -- null: legacy
     doubted_at   timestamptz,                -- since then its nonce seems to be another's
     created_at   timestamptz NOT NULL,
     sent_at      timestamptz,                -- when its newest version was broadcast first
+    CONSTRAINT sendings_exported CHECK (state <> 'unsigned' OR exported_max_fee IS NOT NULL),
     CONSTRAINT sendings_mined CHECK ((block_number IS NOT NULL) = (state IN ('mined', 'failed'))
         AND (block_number IS NULL) = (tx_hash IS NULL)
         AND (block_number IS NULL) = (block_hash IS NULL) AND (block_number IS NULL) = (fee IS NULL))

@@ -14,7 +14,7 @@ from msgspec import Struct, json
 
 from ctrip.checks import Unusable, address
 from ctrip.core.abi import on_one_line
-from ctrip.core.bundles import ToSign, lower, outgoing, read, signed, write
+from ctrip.core.bundles import B, ToSign, lower, outgoing, read, signed, write
 from ctrip.core.errors import ConfigError
 from ctrip.core.ids import NATIVE, Address, Amount, Asset
 from ctrip.core.money import in_coins
@@ -69,7 +69,7 @@ def prepare(file: Path, keys: Settlement, limits: Limits) -> Work:
         address(limits.treasury)
     except Unusable as fault:
         raise ConfigError(f"--treasury: {fault}") from None
-    bundle = bundle_in(file)
+    bundle = bundle_in(file, ToSign)
     signer = open_signer(keys)
     if faults := [*faults_of(bundle, lower(limits.treasury), signer), *beyond(bundle, limits)]:
         left_out = len(faults) - FAULTS_SHOWN_MAX
@@ -79,7 +79,7 @@ def prepare(file: Path, keys: Settlement, limits: Limits) -> Work:
     return Work(bundle, signer, summary_of(bundle, signer))
 
 
-def bundle_in(file: Path) -> ToSign:
+def bundle_in(file: Path, kind: type[B]) -> B:
     """Read a file of transactions."""
     try:
         with file.open("rb") as stream:
@@ -89,7 +89,7 @@ def bundle_in(file: Path) -> ToSign:
     if len(text) > FILE_BYTES_MAX:
         raise ConfigError(f"{file}: is too large")
     try:
-        return read(text, ToSign)
+        return read(text, kind)
     except ConfigError as fault:
         raise ConfigError(f"{file}: {fault}") from None
 

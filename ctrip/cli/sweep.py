@@ -1,14 +1,18 @@
-"""`ctrip sweep`: transactions that are signed on another machine than the one that makes them."""
+"""`ctrip sweep`: what is on its way to the treasury, and what is signed on another machine."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import json
 
-from ctrip.cli.options import JsonOption
+from ctrip.cli.options import ConfigOption, JsonOption, settings_of, with_database, with_pool
 from ctrip.core.errors import ConfigError
 
-sweep = typer.Typer(help="Move deposits by keys that are elsewhere.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from ctrip.core.sweep import Sweep
+
+sweep = typer.Typer(help="Deposits on their way to the treasury.", no_args_is_help=True)
 
 
 @sweep.command()
@@ -51,3 +55,97 @@ def sign(  # noqa: PLR0913, PLR0917  what may be typed
         offline.ask()
     offline.finish(work, out)
     typer.echo(offline.as_json(work.summary) if as_json else f"signed: {out}")
+
+
+@sweep.command("list")
+def list_open(
+    chain: Annotated[str, typer.Option(help="Of this chain only.")] = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
+) -> None:
+    """List what has not reached the treasury for good, and why."""
+    from ctrip.cli import sweeps
+
+    found = with_database(settings_of(config), lambda conn: sweeps.list_open(conn, chain))
+    if as_json:
+        typer.echo(json.encode(found).decode())
+        return
+    for one in found:
+        typer.echo(line_of(one))
+
+
+@sweep.command()
+def export(
+    chain: Annotated[str, typer.Option(help="As chains.yaml names it.")],
+    out: Annotated[Path, typer.Option(help="To be made: what is to be signed.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
+) -> None:
+    """Write a file for the machine with the keys. It replaces the export before."""
+    import asyncio
+
+    from ctrip.cli import sweeps
+    from ctrip.core import bundles
+
+    if out.exists():
+        raise ConfigError(f"--out: {out} is there already; name another file")
+    bundle, waiting = asyncio.run(sweeps.export(settings_of(config), chain))
+    out.write_bytes(bundles.write(bundle))
+    count = len(bundle.transactions)
+    if as_json:
+        typer.echo(json.encode({"transactions": count, "waiting": waiting}).decode())
+        return
+    typer.echo(f"{count} transactions to sign: {out}")
+    for why in waiting:
+        typer.echo(f"not in it: {why}")
+
+
+@sweep.command("import")
+def take(
+    file: Annotated[Path, typer.Argument(help="Of signed transactions.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
+) -> None:
+    """Take signatures that came back, and broadcast them. A gateway that runs follows them."""
+    import asyncio
+
+    from ctrip.cli import sweeps
+    from ctrip.cli.offline import bundle_in
+    from ctrip.core.bundles import ToSend
+
+    signed = bundle_in(file, ToSend)
+    done = asyncio.run(sweeps.take(settings_of(config), signed))
+    text = f"{done.signed} of {done.transactions} transactions are new, and under way now"
+    typer.echo(json.encode(done).decode() if as_json else text)
+
+
+@sweep.command()
+def retry(
+    sweep_id: Annotated[str, typer.Argument(help="As `ctrip sweep list` shows it.")],
+    config: ConfigOption = None,
+) -> None:
+    """Look at a sweep again now, once you have mended what it waits for."""
+    from ctrip.cli import sweeps
+
+    typer.echo(line_of(with_pool(settings_of(config), lambda p: sweeps.retry(p, sweep_id))))
+
+
+@sweep.command()
+def drop(
+    sweep_id: Annotated[str, typer.Argument(help="As `ctrip sweep list` shows it.")],
+    config: ConfigOption = None,
+) -> None:
+    """Give up a sweep whose money you moved by hand, or want to leave where it is."""
+    from ctrip.cli import sweeps
+
+    typer.echo(line_of(with_pool(settings_of(config), lambda p: sweeps.drop(p, sweep_id))))
+
+
+def line_of(one: "Sweep") -> str:
+    """Return a sweep on a line."""
+    from ctrip.cli.shown import moment, printable
+
+    why = f"  {printable(one.why)}" if one.why else ""
+    asset = "coin" if one.asset == "native" else one.asset
+    since = moment(one.created_at)
+    return f"{one.id}  {one.chain}  {one.state:8} {one.address}  {asset}  since {since}{why}"

@@ -72,6 +72,13 @@ class Version(Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class Offer(Struct, frozen=True):
+    """What a version is to carry and to offer."""
+
+    value: Amount  # wei
+    price: Price
+
+
 class Sending(Struct, frozen=True, kw_only=True):
     """One transaction, whichever of its versions is mined."""
 
@@ -90,6 +97,7 @@ class Sending(Struct, frozen=True, kw_only=True):
     gas: int
     created_at: datetime
     state: SendingState = SendingState.SIGNED
+    exported: Offer | None = None  # while it is signed elsewhere
     versions: tuple[Version, ...] = ()  # the newest last
     tx_hash: TxHash | None = None
     block_number: BlockNumber | None = None

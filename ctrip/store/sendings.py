@@ -9,17 +9,19 @@ from datetime import datetime
 
 import asyncpg
 from msgspec import Struct, convert
+from msgspec.structs import replace
 
 from ctrip.core.fees import Price
 from ctrip.core.ids import Amount, ChainName, RawAddress, SendingId, SweepId, TxHash
 from ctrip.core.outgoing import Signed
-from ctrip.core.sending import Move, Sending, Version
+from ctrip.core.sending import Move, Offer, Sending, Version
 from ctrip.store.pool import Conn
 
 INSERT = """
 INSERT INTO sendings (id, chain, sender, nonce, purpose, sweep_id, asset, amount, beneficiary,
-    recipient, data, gas, state, created_at, derivation_index)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    recipient, data, gas, state, created_at, derivation_index, exported_value, exported_max_fee,
+    exported_priority_fee)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 ON CONFLICT (chain, sender, nonce) WHERE state <> 'void' DO NOTHING RETURNING id
 """
 
@@ -43,6 +45,9 @@ async def insert(conn: Conn, new: Sending) -> bool:
         new.state,
         new.created_at,
         new.derivation_index,
+        new.exported and new.exported.value,
+        new.exported and new.exported.price.max_fee,
+        new.exported and new.exported.price.priority_fee,
     )
     for version in new.versions if written else ():
         await add_version(conn, new.id, version)
@@ -149,9 +154,17 @@ async def with_versions(conn: Conn, rows: Sequence[asyncpg.Record]) -> list[Send
             )
         )
     return [
-        convert({**record, "versions": tuple(versions.get(one.id, ()))}, Sending)
-        for record, one in zip(rows, found, strict=True)
+        replace(one, versions=tuple(versions.get(one.id, ())), exported=offer_in(row))
+        for row, one in zip(rows, found, strict=True)
     ]
+
+
+def offer_in(row: asyncpg.Record) -> Offer | None:
+    """Return what an unsigned sending is to carry and to offer."""
+    if row["exported_max_fee"] is None:
+        return None
+    price = Price(row["exported_max_fee"], row["exported_priority_fee"])
+    return Offer(row["exported_value"], price)
 
 
 OPEN = """
@@ -199,3 +212,31 @@ WHERE s.chain = $1 AND s.sender = $2 AND s.state IN ('unsigned', 'signed', 'sent
 async def promised(conn: Conn, chain: ChainName, sender: RawAddress) -> Amount:
     """Return what a sender's transactions that are under way may take from it, in wei."""
     return Amount(int(await conn.fetchval(PROMISED, chain, sender)))
+
+
+VOID = "UPDATE sendings SET state = 'void', final = true WHERE chain = $1 AND state = 'unsigned'"
+
+
+async def void_unsigned(conn: Conn, chain: ChainName) -> None:
+    """Give up what was exported and did not come back; its nonces are free again."""
+    await conn.execute(VOID, chain)
+
+
+LOCK = "SELECT * FROM sendings WHERE chain = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR UPDATE"
+
+
+async def lock(
+    conn: Conn, chain: ChainName, ids: Collection[SendingId]
+) -> dict[SendingId, Sending]:
+    """Read sendings of a chain and hold them until the transaction ends."""
+    rows = await conn.fetch(LOCK, chain, list(ids))
+    return {one.id: one for one in await with_versions(conn, rows)}
+
+
+SIGNED = "UPDATE sendings SET state = 'signed' WHERE id = $1 AND state = 'unsigned'"
+
+
+async def sign(conn: Conn, sending_id: SendingId, version: Version) -> None:
+    """Write the one version of a sending that was signed elsewhere."""
+    await conn.execute(SIGNED, sending_id)
+    await add_version(conn, sending_id, version)

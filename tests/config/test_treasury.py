@@ -16,6 +16,7 @@ from tests.config.writing import ANVIL, GOOD, write
 
 TREASURY: Final = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 OTHER: Final = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
+GAS_WALLET: Final = f'gas_wallet = "{OTHER}"'
 WORDS: Final = 'mnemonic_file = "words"'
 
 
@@ -38,14 +39,14 @@ def test_what_the_table_says_goes_for_every_chain(tmp_path: Path) -> None:
 
 def test_what_a_chain_says_goes_for_it(tmp_path: Path) -> None:
     entry = f'{{mode: export, treasury: "{OTHER.lower()}", gas_price_max_gwei: 0.5}}'
-    found = chain(tmp_path, f'treasury = "{TREASURY}"', entry).settlement
+    found = chain(tmp_path, f'treasury = "{TREASURY}"\n{GAS_WALLET}', entry).settlement
     assert (found.mode, found.treasury) == (Settles.EXPORT, OTHER)
     assert found.gas_price_max == 500_000_000
 
 
 def test_what_is_worth_moving_is_said_of_each_asset_in_coins(tmp_path: Path) -> None:
     entry = f'{{mode: export, treasury: "{TREASURY}", fee_percent_max: 3}}'
-    found = chain(tmp_path, entry=entry, asset=", sweep_min: 0.01")
+    found = chain(tmp_path, GAS_WALLET, entry, ", sweep_min: 0.01")
     assert found.rule("native") == Rule(amount_min=Amount(10**16), fee_percent_max=3)  # type: ignore[arg-type]
 
 
@@ -54,6 +55,7 @@ def test_what_is_worth_moving_is_said_of_each_asset_in_coins(tmp_path: Path) -> 
     [
         ('mode = "sweep"', "", "[settlement] treasury: is missing"),
         ('mode = "sweep"', "", "[settlement] mnemonic_file: is missing, and so is keystore_file"),
+        ("", f'{{mode: export, treasury: "{TREASURY}"}}', "[settlement] gas_wallet: is missing"),
         ("", "{mode: sweep}", "chains.anvil.settlement: names no treasury"),
         ('treasury = "0x1"', "", "[settlement] treasury: must be 0x and 40"),
         (f'treasury = "{TREASURY[:-1]}9"', "", "[settlement] treasury: has a wrong checksum"),

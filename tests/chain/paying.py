@@ -6,7 +6,7 @@ from eth_account import Account
 from eth_utils.address import to_checksum_address
 
 from ctrip.core.ids import Amount, RawAddress, TxHash
-from ctrip.core.outgoing import Outgoing, Signed
+from ctrip.core.outgoing import Authorization, Outgoing, Signed
 
 GWEI: Final = 10**9
 ETHER: Final = 10**18
@@ -32,7 +32,7 @@ def an_outgoing(**changes: Any) -> Outgoing:
 
 def signed(outgoing: Outgoing) -> Signed:
     """Sign for SENDER, whoever is named."""
-    fields = {
+    fields: dict[str, Any] = {
         "chainId": outgoing.chain_id,
         "nonce": outgoing.nonce,
         "to": to_checksum_address(outgoing.to),
@@ -40,6 +40,18 @@ def signed(outgoing: Outgoing) -> Signed:
         "data": outgoing.data,
         "gas": outgoing.gas,
     }
+    if outgoing.authorizations:
+        fields["authorizationList"] = [
+            {
+                "chainId": a.chain_id,
+                "address": bytes.fromhex(a.delegate[2:]),
+                "nonce": a.nonce,
+                "yParity": a.y_parity,
+                "r": a.r,
+                "s": a.s,
+            }
+            for a in outgoing.authorizations
+        ]
     if outgoing.priority_fee is None:
         fields["gasPrice"] = outgoing.max_fee
     else:
@@ -47,6 +59,21 @@ def signed(outgoing: Outgoing) -> Signed:
         fields["maxPriorityFeePerGas"] = outgoing.priority_fee
     made = KEY.sign_transaction(fields)
     return Signed(TxHash("0x" + made.hash.hex()), "0x" + made.raw_transaction.hex())
+
+
+def an_authorization(key: Any, delegate: RawAddress, *, nonce: int = 0) -> Authorization:
+    """Return the word of a key that a contract may act for its address."""
+    said = key.sign_authorization(
+        {"chainId": 31337, "address": bytes.fromhex(delegate[2:]), "nonce": nonce}
+    )
+    return Authorization(
+        chain_id=said.chain_id,
+        delegate=delegate,
+        nonce=said.nonce,
+        y_parity=said.y_parity,
+        r=said.r,
+        s=said.s,
+    )
 
 
 def a_signed(**changes: Any) -> Signed:

@@ -3,13 +3,24 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from eth_account import Account
+from msgspec.structs import replace
 
 from ctrip.chain.transactor import Transactor
 from ctrip.core.abi import erc20_transfer
 from ctrip.core.fees import price
 from ctrip.core.ids import NATIVE, Amount, Asset
 from ctrip.core.outgoing import Reverts, TooPoor
-from tests.chain.paying import ETHER, GWEI, SENDER, SHOP, a_signed, an_outgoing
+from tests.chain.paying import (
+    ETHER,
+    GWEI,
+    SENDER,
+    SHOP,
+    a_signed,
+    an_authorization,
+    an_outgoing,
+    signed,
+)
 from tests.chain.transacting import (
     a_strict_anvil,
     a_tether,
@@ -115,6 +126,26 @@ async def test_a_contract_is_quoted_when_it_reverts(chain: Anvil, transactor: Tr
     tether = await a_tether(chain)
     said = await transactor.gas_for(a_token_transfer(tether, 101))
     assert said == Reverts("panic 0x11: a number overflowed")
+
+
+async def test_authorizations_are_part_of_what_is_estimated(
+    chain: Anvil, transactor: Transactor
+) -> None:
+    delegate = await deploy(chain, "PlainToken")
+    keys = [Account.from_key(f"0x{number:064x}") for number in (1, 2, 3)]
+    allowed = tuple(an_authorization(key, delegate.address) for key in keys)
+    outgoing = an_outgoing(value=Amount(0), authorizations=allowed)
+    gas = await transactor.gas_for(outgoing)
+    assert isinstance(gas, int)
+    assert gas >= 21_000 + 25_000 * len(keys)  # what EIP-7702 takes at first for each
+    tx_hash = await taken(transactor, signed(replace(outgoing, gas=gas)))
+    await chain.mine()
+    [outcome] = await transactor.outcomes([tx_hash])
+    assert outcome.mined is not None
+    assert outcome.mined.succeeded
+    for key in keys:
+        code = await chain.rpc("eth_getCode", key.address, "latest")
+        assert code == f"0xef0100{delegate.address[2:]}"
 
 
 # What an address has

@@ -109,8 +109,10 @@ async def test_while_an_endpoint_is_down_nothing_is_remembered_of_the_others(anv
         transactor_of(bare.url, endpoint.url, clock=clock) as transactor,
     ):
         await endpoint.plays("503")
-        for _ in range(2):  # the second time it is not even asked
-            assert await transactor.data_fee(an_outgoing()) == 0
+        assert await transactor.data_fee(an_outgoing()) == 0
+        asked = endpoint.requests
+        assert await transactor.data_fee(an_outgoing()) == 0
+        assert endpoint.requests == asked  # it sits out
         endpoint.calms()
         clock.move(minutes=1)
         assert await transactor.data_fee(an_outgoing()) > 0

@@ -115,6 +115,18 @@ async def test_an_endpoint_that_sits_out_is_left_alone_unless_all_do(
     await taken(pair.transactor(), SIGNED)
 
 
+async def test_those_that_sit_out_are_asked_where_nobody_else_is_left(
+    node: LyingNode, chain: RpcChain
+) -> None:
+    node.lie_about(ESTIMATE, lambda _: web.Response(status=503))
+    with pytest.raises(ChainOutage):
+        await chain.transactor().gas_for(an_outgoing())
+    node.tell_the_truth()
+    node.alter(BALANCE, says(hex(ETHER)))
+    node.alter(ESTIMATE, says("0x5208"))
+    assert await chain.transactor().gas_for(an_outgoing()) == 23_100
+
+
 # What an endpoint may say
 
 
@@ -135,6 +147,7 @@ LIES = {
 async def test_what_is_no_answer_is_no_success(
     node: LyingNode, chain: RpcChain, lie: Callable[[list[Json]], Json]
 ) -> None:
+    takes(node)
     node.lie_about(SEND, lie)
     with pytest.raises(ChainOutage) as outage:
         await chain.transactor().send(SIGNED)

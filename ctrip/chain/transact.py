@@ -122,6 +122,8 @@ class RpcTransactor:
             return await self._endpoints.ask_only(provider, ask)
         except (ChainOutage, InconsistentChain) as fault:
             return str(fault)
+        except Unable:
+            return f"{provider.label}: it takes no transactions"
 
     async def outcomes(self, tx_hashes: Sequence[TxHash]) -> list[Outcome]:
         """Return what became of each; those that one endpoint does not know are asked of all."""
@@ -152,8 +154,6 @@ class RpcTransactor:
                 said.append(await self._endpoints.ask_only(provider, question))
             except (ChainOutage, InconsistentChain) as fault:
                 faults.append(str(fault))
-            except Unable:
-                faults.append(f"{provider.label}: it does not answer this")
             else:
                 if is_enough(said[-1]):
                     break
@@ -163,7 +163,12 @@ class RpcTransactor:
 
 
 async def offer(provider: Provider, signed: Signed) -> Sent:
-    """Hand a transaction to one endpoint, and return what it says."""
+    """Hand a transaction to one endpoint, and return what it says.
+
+    One that is for reading only is Unable: it reads as well as before, so it is not blamed.
+    """
+    if provider.lacks(SEND):
+        raise Unable(SEND)
     refusal: Refusal | None
     try:
         [reply] = await provider.ask(
@@ -172,17 +177,26 @@ async def offer(provider: Provider, signed: Signed) -> Sent:
         refusal = reply.error
     except WireFault as fault:
         # Some proxies put a node's own no into an HTTP status, or refuse the batch for it.
-        if verdict_of_words(fault.refusal.message or "") is None:
-            raise
         refusal = fault.refusal
+        is_own = verdict_of_words(refusal.message or "") is not None
+        if not is_own and not is_read_only(refusal):
+            raise
     else:
         if refusal is None and (reply.result or "").lower() != signed.tx_hash:
             raise Contradiction("it names another transaction than the one it was given")
     if refusal is None:
         return Sent(Verdict.TAKEN)
     if (verdict := verdict_of(refusal)) is None:
-        raise provider.refused(SEND, refusal)
+        if not is_read_only(refusal):
+            raise provider.refused(SEND, refusal)
+        provider.lack(SEND)
+        raise Unable(SEND)
     return Sent(verdict, "" if verdict is Verdict.TAKEN else shown(refusal.message or ""))
+
+
+def is_read_only(refusal: Refusal) -> bool:
+    """Tell whether an endpoint takes no transactions from anybody."""
+    return cure_of_refusal(refusal, SEND) is Cure.UNSUPPORTED
 
 
 def is_open(outcome: Outcome) -> bool:

@@ -84,8 +84,9 @@ def verdict_of(refusal: Refusal) -> Verdict | None:
     text = refusal.message or ""
     if said := verdict_of_words(text):
         return said
-    is_own = cure_of_words(text, SEND) in (None, Cure.GIVE_IN)
-    return Verdict.REFUSED if is_own and refusal.code in REJECTING else None
+    cure = cure_of_words(text, SEND)
+    is_own = cure is Cure.GIVE_IN or (cure is None and refusal.code in REJECTING)
+    return Verdict.REFUSED if is_own else None
 
 
 def verdict_of_words(text: str) -> Verdict | None:

@@ -74,6 +74,11 @@ def a_block(number: int) -> Json:
     }
 
 
+def says(result: object) -> Change:
+    """Let each call of a method have this result."""
+    return lambda _, reply: {"jsonrpc": "2.0", "id": reply["id"], "result": result}
+
+
 class LyingNode:
     """The server. Each attribute is a lever; `asked` lists the methods of every request."""
 

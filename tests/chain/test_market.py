@@ -8,7 +8,7 @@ from ctrip.chain.client import ChainOutage
 from ctrip.chain.rpc import RpcChain
 from ctrip.core.fees import Market
 from tests.chain.asking import a_chain, client_of
-from tests.chain.lying_node import Json, LyingNode
+from tests.chain.lying_node import Json, LyingNode, says
 from tests.support.clock import FakeClock
 
 HISTORY = "eth_feeHistory"
@@ -43,13 +43,9 @@ def shows(
         if result is ABSENT:
             node.refuse(method, -32601, f"the method {method} does not exist/is not available")
         else:
-            answers(node, method, hex(result) if isinstance(result, int) else result)
+            node.alter(method, says(hex(result) if isinstance(result, int) else result))
     fields = {} if base_fee is None else {"baseFeePerGas": hex(base_fee)}
     node.alter(BLOCK, lambda _, reply: {**reply, "result": {**reply["result"], **fields}})
-
-
-def answers(node: LyingNode, method: str, result: Json) -> None:
-    node.alter(method, lambda _, reply: {"jsonrpc": "2.0", "id": reply["id"], "result": result})
 
 
 async def market_of(chain: RpcChain) -> Market:

@@ -158,6 +158,7 @@ REFUSED = [
     ("geth, a long one", -32000, "oversized data: transaction size 131082, limit 131072"),
     ("geth, EIP-7702", -32000, "in-flight transaction limit reached for delegated accounts"),
     ("geth, in words unheard of", -32000, "gapped-nonce tx from delegated accounts"),
+    ("arbitrum, which tries it out", 3, "execution reverted: paused"),
     ("arbitrum, a gap", -32000, f"nonce too high: address {A}, tx: 9 state: 5"),
     ("nethermind, a gap", -32010, "NonceGap, Future nonce. Expected nonce: 5"),
     ("nethermind, gas", -32010, "GasLimitExceeded, Gas limit: 30, gas limit of rejected tx: 31"),

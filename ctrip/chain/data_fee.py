@@ -6,10 +6,13 @@ the transaction, name its hash and never mine it; a third of a percent was enoug
 once for a transaction, and what may change until it is mined gets a margin.
 
 A contract of the chain knows it, at the same address on all of them. It wants the unsigned
-transaction and makes room for the signature itself.
+transaction and makes room for the signature itself. Room for nonce and price is made here: what
+the fee is has to be known before they are.
 """
 
 from typing import Final
+
+from msgspec.structs import replace
 
 from ctrip.chain import decode
 from ctrip.chain.decode import WORD, Garbled
@@ -24,6 +27,8 @@ from ctrip.core.outgoing import Outgoing
 ORACLE: Final = RawAddress("0x420000000000000000000000000000000000000f")  # GasPriceOracle
 L1_FEE: Final = "49948e0e"  # getL1Fee(bytes)
 OPERATOR_FEE: Final = "275aedd2"  # getOperatorFee(uint256), since Isthmus
+NONCE_ROOM: Final = 2**24 - 1  # three bytes: more than an address of ours will send
+PRICE_ROOM: Final = 2**48 - 1  # six bytes: 281,474 gwei
 MARGIN: Final = (3, 2)  # of the part for bytes: the parent chain's base fee moves an eighth a block
 CALL: Final = "eth_call"
 NOTHING: Final = "0x"
@@ -31,7 +36,7 @@ NOTHING: Final = "0x"
 
 async def read(provider: Provider, sent: Outgoing) -> Amount | None:
     """Return what a transaction may be charged beside gas; None if the chain has no such fee."""
-    data = with_bytes(L1_FEE, envelope.unsigned(sent)), with_number(OPERATOR_FEE, sent.gas)
+    data = with_bytes(L1_FEE, envelope.unsigned(roomy(sent))), with_number(OPERATOR_FEE, sent.gas)
     calls = [Call(CALL, ({"to": ORACLE, "data": some}, "latest")) for some in data]
     for_bytes, for_operator = await provider.ask(calls, decode.QUANTITIES)
     if for_bytes.error:
@@ -45,6 +50,12 @@ async def read(provider: Provider, sent: Outgoing) -> Amount | None:
         raise provider.refused(CALL, for_operator.error)
     whole, part = MARGIN
     return Amount(-(-word(for_bytes.result) * whole // part) + operator)
+
+
+def roomy(sent: Outgoing) -> Outgoing:
+    """Return a transaction that is at least as long, whatever its nonce and its price will be."""
+    price = max(sent.max_fee, PRICE_ROOM)
+    return replace(sent, nonce=max(sent.nonce, NONCE_ROOM), max_fee=price, priority_fee=price)
 
 
 def word(result: str | None) -> int:

@@ -34,8 +34,8 @@ class Transactor(Protocol):
     async def data_fee(self, outgoing: Outgoing) -> Amount:
         """Return what the sender needs beside gas, in wei: 0 except on rollups of the OP stack.
 
-        The size of `outgoing` and its gas matter. Read it once, for the amount and for the
-        transaction: the next answer is another.
+        The size of `outgoing` and its gas matter, its nonce and price do not. Read it once, for
+        the amount and for the transaction: the next answer is another.
         """
         ...
 

@@ -32,6 +32,7 @@ from ctrip.flows.keybook import READ_SECONDS
 from ctrip.flows.plan import PLAN_SECONDS, Planner
 from ctrip.flows.probe import PROBE_SECONDS, Probe
 from ctrip.flows.prune import PRUNE_SECONDS, Pruner
+from ctrip.flows.reconcile import RECONCILE_SECONDS, Reconciler
 from ctrip.flows.repeat import Repeats
 from ctrip.flows.replay import REPLAY_SECONDS, Replayer
 from ctrip.flows.reread import REREAD_SECONDS, Rereader
@@ -132,6 +133,7 @@ def watch(gateway: Gateway, watcher: Watcher) -> list[asyncio.Task[None]]:
         "reread": (Rereader(*seeing).run_once, REREAD_SECONDS),
         "audit": (Auditor(*seeing).run_once, AUDIT_SECONDS),
         "books": (Bookkeeper(chain.name, gateway.pool, gateway.clock).run_once, BOOKS_SECONDS),
+        "reconcile": (Reconciler(*seeing).run_once, RECONCILE_SECONDS),
     }
     return [
         duty(gateway, f"watch {chain.name}", watcher.run_once, look, nudge=wake),

@@ -105,18 +105,17 @@ CREATE TRIGGER sendings_book AFTER INSERT OR UPDATE OF final ON sendings FOR EAC
 
 CREATE TABLE reconciliations (               -- the last comparison of the books with everything
     chain       text PRIMARY KEY,
-    number      bigint NOT NULL,             -- the block of its balances
+    number      bigint NOT NULL,             -- the block whose balances were compared
     ended_at    timestamptz NOT NULL,
     differences integer NOT NULL,
-    summary     text NOT NULL                -- of the first of them
+    summary     text NOT NULL                -- the first of them, or why balances were not compared
 );
 
-CREATE TABLE wallet_balances (               -- of wallets that only we spend from, when last compared
+CREATE TABLE deviations (                    -- what an address may hold beside what is booked
     chain   text NOT NULL,
     address text NOT NULL,
     asset   text NOT NULL,
-    balance numeric NOT NULL,                -- on the chain
-    booked  numeric NOT NULL,                -- in the books, at the same block
+    amount  numeric NOT NULL,                -- of wallets, what they were filled up with; may be < 0
     PRIMARY KEY (chain, address, asset)
 );
 

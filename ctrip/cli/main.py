@@ -109,6 +109,24 @@ def rescan(
 
 
 @app.command()
+def audit(
+    chain: Annotated[str, typer.Option(help="As chains.yaml names it; else all.")] = "",
+    accept: Annotated[  # noqa: FBT002  a flag of the command line
+        bool, typer.Option("--accept", help="Take what addresses hold less as your own doing.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
+) -> None:
+    """Hold the books against the tables and the chain; 1 if they differ. Safe beside `serve`."""
+    from ctrip.cli import audit
+
+    done = asyncio.run(audit.audit(settings_of(config), chain, accept=accept))
+    typer.echo(audit.as_json(done) if as_json else audit.as_text(done))
+    if any(one.differences for one in done):
+        sys.exit(1)
+
+
+@app.command()
 def trigger(
     case: Annotated[Case, typer.Argument(help="What happens to the payment.")],
     amount: Annotated[int, typer.Option(min=1, help="Base units.")] = 1_000_000,

@@ -21,7 +21,7 @@ from ctrip.core.ids import BlockHash, BlockNumber, ChainName
 from ctrip.core.payment import Settles
 from ctrip.core.scan import patience
 from ctrip.flows.budget import Budget
-from ctrip.store import endpoints, queue, sweeps
+from ctrip.store import endpoints, queue, reconciliations, sweeps
 from ctrip.store.pool import Pool, connection
 
 SILENCE_SECONDS_MAX: Final = 60.0  # since a chain was last read to its head
@@ -55,6 +55,7 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
     modes: dict[ChainName, Settles] = {}
     sweeps_open: int | None = None
     sweeps_stuck: int | None = None
+    differences: int | None = None  # that `ctrip audit` found last
     calls_today: int | None = None
     warning: str = ""  # works, and should be looked at
     endpoints: list[EndpointState] = []
@@ -149,6 +150,7 @@ class Health:
                 backlog = await queue.backlog(conn, now=now, count_max=BACKLOG_COUNTED_MAX)
                 ended = await endpoints.disabled_for(conn, [FAILED_TOO_LONG, GONE])
                 money = await sweeps.summary(conn, reasons_max=REASONS_MAX)
+                compared = await reconciliations.find_all(conn)
         except OutageError as outage:
             down = Part(ok=False, why=str(outage))
             return {"database": down, "chains": chains, **others}
@@ -159,6 +161,7 @@ class Health:
             "chains": chains,
             "outbox": sent,
             "settlement": settling(modes, money),
+            "books": kept(list(compared.values())),
             **others,
         }
 
@@ -171,6 +174,15 @@ def settling(modes: dict[ChainName, Settles], money: sweeps.Summary) -> Part:
         sweeps_open=money.open,
         sweeps_stuck=money.stuck,
         warning="; ".join(money.reasons),
+    )
+
+
+def kept(compared: Sequence[reconciliations.Reconciled]) -> Part:
+    """Judge the books. A difference holds what it concerns, and payments go on."""
+    return Part(
+        ok=True,
+        differences=sum(one.differences for one in compared),
+        warning="; ".join(f"{one.chain}: {one.summary}" for one in compared if one.summary),
     )
 
 

@@ -6,12 +6,13 @@ and what the books have of it. So nothing is booked twice, a balance that shrank
 transaction was found is booked back, and a range of blocks may be booked as often as one likes.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
-from ctrip.core.ids import Amount, Asset, BlockNumber, ChainName, RawAddress
+from ctrip.core.books import Booked, Role
+from ctrip.core.ids import Amount, Asset, BlockNumber, ChainName
+from ctrip.core.payment import Settles
 from ctrip.store.pool import Conn
 
 
@@ -167,25 +168,15 @@ async def book_sendings(conn: Conn, chain: ChainName, *, count_max: int, now: da
     return int(await conn.fetchval(BOOK_SENDINGS, chain, count_max, now))
 
 
-class Balance(Struct, frozen=True, kw_only=True):
-    """What the books say an address of ours holds of an asset after a block."""
-
-    role: str  # of the address: deposit, gas or payout
-    address: RawAddress
-    asset: Asset
-    amount: int
-    settles: str | None  # of a deposit address: its payment's
-
-
-# What is under way may be in the block or not, so its addresses are left for the next time.
+# What is under way may be in the block or not, so its addresses are left for the next time. An
+# address that is the treasury too is left out: its owner gives and takes.
 BALANCES = """
 WITH sums AS (
-    SELECT split_part(l.account, ':', 1) AS role, split_part(l.account, ':', 2) AS address,
+    SELECT min(split_part(l.account, ':', 1)) AS role, split_part(l.account, ':', 2) AS address,
         l.asset, sum(l.amount) AS amount
     FROM ledger l JOIN ledger_entries e ON e.id = l.entry_id
-    WHERE l.chain = $1 AND e.block_number <= $2
-    AND split_part(l.account, ':', 1) IN ('deposit', 'gas', 'payout')
-    GROUP BY l.account, l.asset
+    WHERE l.chain = $1 AND e.block_number <= $2 AND l.account LIKE '%:%'
+    GROUP BY 2, l.asset HAVING NOT bool_or(l.account LIKE 'treasury:%')
 ), busy AS (
     SELECT sender AS address FROM sendings WHERE chain = $1 AND NOT final AND state <> 'void'
     UNION
@@ -195,26 +186,27 @@ WITH sums AS (
     UNION
     SELECT m.address FROM books_due d JOIN sending_moves m USING (sending_id) WHERE d.chain = $1
 )
-SELECT s.role, s.address, s.asset, s.amount, p.settles, b.address IS NOT NULL AS busy
+SELECT s.role, s.address, s.asset, s.amount, p.settles, d.amount AS deviation,
+    b.address IS NOT NULL AS busy
 FROM sums s
+LEFT JOIN deviations d ON d.chain = $1 AND d.address = s.address AND d.asset = s.asset
 LEFT JOIN payments p ON s.role = 'deposit' AND lower(p.address) = s.address
 LEFT JOIN busy b ON b.address = s.address
 ORDER BY s.address, s.asset
 """
 
 
-async def balances(
-    conn: Conn, chain: ChainName, *, at: BlockNumber
-) -> tuple[Sequence[Balance], int]:
+async def balances(conn: Conn, chain: ChainName, *, at: BlockNumber) -> tuple[list[Booked], int]:
     """Return what addresses should hold after a block, and how many more cannot be told yet."""
     rows = await conn.fetch(BALANCES, chain, at)
     known = [
-        Balance(
-            role=row["role"],
+        Booked(
+            role=Role(row["role"]),
             address=row["address"],
             asset=row["asset"],
             amount=row["amount"],
-            settles=row["settles"],
+            is_left_alone=row["settles"] == Settles.HOLD,
+            deviation=row["deviation"],
         )
         for row in rows
         if not row["busy"]

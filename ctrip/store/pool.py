@@ -114,6 +114,16 @@ async def transaction(pool: Pool) -> AsyncIterator[Conn]:
         yield conn
 
 
+@asynccontextmanager
+async def snapshot(pool: Pool) -> AsyncIterator[Conn]:
+    """Lend a connection whose statements all see the same moment, and write nothing."""
+    async with (
+        connection(pool) as conn,
+        conn.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        yield conn
+
+
 PING = "SELECT 1"
 
 

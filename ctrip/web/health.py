@@ -107,6 +107,9 @@ class HealthPages:
         waiting = Gauge(
             "ctrip_deliveries_waiting", "webhooks not yet delivered, up to 10000", registry=registry
         )
+        books = Gauge(
+            "ctrip_books_differences", "found by the last audit of each chain", registry=registry
+        )
         sweeps = Gauge("ctrip_sweeps", "sweeps that have not ended", ["state"], registry=registry)
         rpc = {
             field: Gauge(f"ctrip_rpc_{field}", what, ["chain", "endpoint"], registry=registry)
@@ -124,6 +127,8 @@ class HealthPages:
                 up.labels(name).set(part.ok)
                 if part.deliveries_waiting is not None:
                     waiting.set(part.deliveries_waiting)
+                if part.differences is not None:
+                    books.set(part.differences)
                 if part.sweeps_open is not None:
                     sweeps.labels("open").set(part.sweeps_open)
                     sweeps.labels("stuck").set(part.sweeps_stuck or 0)

@@ -73,7 +73,8 @@ async def test_a_site_is_ready_once_every_chain_was_read(pool: Pool) -> None:
         assert ready.json["parts"]["chains"][CHAIN] == {
             "ok": True, "head": 12, "read": 9, "lag_blocks": 3, "seen_seconds_ago": 0
         }  # fmt: skip
-        assert ready.json["parts"].keys() == {"database", "chains", "outbox", "settlement"}
+        parts = {"database", "chains", "outbox", "settlement", "books"}
+        assert ready.json["parts"].keys() == parts
 
 
 async def test_one_red_chain_is_named_and_leaves_the_others_green(pool: Pool) -> None:

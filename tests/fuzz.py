@@ -7,7 +7,9 @@ or if a gateway's log has an error. The seed makes the same requests again:
     make fuzz ARGS="--seed 7 --examples 50"
 
 Two gateways are asked at a time, because one schemathesis keeps no more than one core busy,
-and its threads do not get along with Hypothesis.
+and its threads do not get along with Hypothesis. Links are followed in runs of their own, several,
+because a run gives up walking as soon as a step is answered otherwise the second time, which
+what others did meanwhile is reason enough for: after all the rest it came to a dozen walks.
 """
 
 import argparse
@@ -40,6 +42,10 @@ CTRIP: Final = Path(sys.executable).parent / "ctrip"
 CASES_MIN: Final = 20_000  # of a whole run; fewer, and a part of the API was not asked
 EXAMPLES: Final = 500  # for each operation and phase
 WAYS: Final = 2
+AT_RANDOM: Final = "examples,coverage,fuzzing"
+ALONG_LINKS: Final = "stateful"
+WALKS: Final = 6  # runs along links, in each way
+LINKS: Final = re.compile(r"^ *API Links: .*$", re.MULTILINE)
 FAULT: Final = re.compile(r'"level": "(error|critical)"|^(?!\{)')  # a line of ours is JSON
 FAULTS_SHOWN_MAX: Final = 20
 SECONDS_MAX: Final = 1_800
@@ -89,21 +95,36 @@ async def fuzz(cluster: Cluster, folder: Path, seed: int, examples: int) -> Outc
         told = narrowed(
             await document(url), chain="anvil", token_id=token_id(), now=datetime.now(UTC)
         )
-        outcome = await run(
-            Fuzz(
-                url=url,
-                key=key,
-                key_id=key_id,
-                document=told,
-                seed=seed,
-                examples=examples,
-                seconds_max=SECONDS_MAX,
-            ),
-            folder,
+        first = Fuzz(
+            url=url,
+            key=key,
+            key_id=key_id,
+            document=told,
+            seed=seed,
+            examples=examples,
+            phases=AT_RANDOM,
+            seconds_max=SECONDS_MAX,
         )
+        walks = [
+            replace(first, phases=ALONG_LINKS, seed=seed + WAYS * number)
+            for number in range(1, WALKS + 1)
+        ]
+        outcomes = [await run(one, folder / str(n)) for n, one in enumerate((first, *walks))]
     faults = [line for line in lines(folder / "log") if FAULT.search(line)]
-    said = "\n".join([outcome.said, *faults[:FAULTS_SHOWN_MAX]])
-    return replace(outcome, said=said, is_good=outcome.is_good and not faults)
+    said = [outcomes[0].said, *map(shortly, outcomes[1:]), *faults[:FAULTS_SHOWN_MAX]]
+    whole = together(outcomes)
+    return replace(
+        whole,
+        said="\n".join(said),
+        seconds=sum(outcome.seconds for outcome in outcomes),
+        is_good=whole.is_good and not faults,
+    )
+
+
+def shortly(walk: Outcome) -> str:
+    """Return how far a run along links came, or all it said if it found a fault."""
+    links = LINKS.search(walk.said)
+    return f"Walk {walk.seed}: {links[0].strip()}" if walk.is_good and links else walk.said
 
 
 @asynccontextmanager

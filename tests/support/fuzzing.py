@@ -20,6 +20,7 @@ from msgspec import Struct, json, structs
 ROOT: Final = Path(__file__).parents[2]
 KEY_KEPT: Final = "FUZZ_KEY_KEPT"  # names of variables that tell the hooks what to keep
 COUNTS: Final = "FUZZ_COUNTS"
+DEADLINE: Final = "FUZZ_DEADLINE"
 PROGRAM: Final = Path(sys.executable).parent / "schemathesis"
 CIDRS: Final = ("10.0.0.0/8", "192.0.2.7", "2001:db8::/32")
 PUBLIC_URLS: Final = ("https://shop.example/hook", "https://shop.example/a/b?order=7")
@@ -120,13 +121,20 @@ def narrowed(document: Any, *, chain: str, token_id: str, now: datetime) -> Any:
     return document
 
 
+def deadline_in(document: Any) -> str:
+    """Return the one deadline that a narrowed document knows."""
+    extend = document["components"]["schemas"]["ExtendPayment"]["properties"]
+    return str(extend["expires_at"]["enum"][0])
+
+
 def after(now: datetime, *, hours: int) -> str:
     """Return a time that far from now."""
     return (now + timedelta(hours=hours)).isoformat()
 
 
 async def run(fuzz: Fuzz, folder: Path) -> Outcome:
-    """Run it with files in a folder, and return what came of it."""
+    """Run it in a folder of its own, and return what came of it."""
+    await asyncio.to_thread(folder.mkdir)
     config, document = folder / "schemathesis.toml", folder / "openapi.json"
     report, counts = folder / "report.json", folder / "counts.json"
     document.write_bytes(json.encode(fuzz.document))
@@ -137,7 +145,13 @@ async def run(fuzz: Fuzz, folder: Path) -> Outcome:
         *("--checks", "all", "--phases", fuzz.phases),
         *("--report", "json", "--report-json-path", str(report)),
         cwd=folder,  # it leaves what it learnt where it runs
-        env={**os.environ, "PYTHONPATH": str(ROOT), KEY_KEPT: fuzz.key_id, COUNTS: str(counts)},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            KEY_KEPT: fuzz.key_id,
+            COUNTS: str(counts),
+            DEADLINE: deadline_in(fuzz.document),
+        },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

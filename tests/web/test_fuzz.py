@@ -13,7 +13,7 @@ CASES_MIN = 200
 
 async def test_nothing_that_is_asked_breaks_what_is_told(pool: Pool, tmp_path: Path) -> None:
     async with open_shop(pool) as shop:
-        outcome = await run(await everything_about(shop), tmp_path)
+        outcome = await run(await everything_about(shop), tmp_path / "run")
     assert outcome.is_good, outcome.said
     assert outcome.cases >= CASES_MIN
     assert {200, 201, 400, 404} < outcome.statuses.keys()

@@ -5,8 +5,9 @@ depth stands in, and the tag is asked for again after a while.
 
 No more is asked for than may be new. What is final moves with each block on some chains and
 by leaps on others, as by Ethereum's epochs of 32 blocks: while it does not move, the tags are
-asked for more and more seldom, and with every block again once it did. Where payments are
-confirmed by a tag it is asked for each time.
+asked for more and more seldom. Once it was seen to leap, they are asked for when the next leap is
+due, and every other time a block sooner, so that one that comes sooner is noticed. Where
+payments are confirmed by a tag it is asked for each time.
 
 Who lets about a block time pass between two questions comes for a new block: where the last
 one was read whole, with its transactions, so is this one, in the same call. It is kept with
@@ -30,6 +31,7 @@ from ctrip.core.ids import BlockNumber
 BY_NUMBER: Final = "eth_getBlockByNumber"
 # From one question for the tags to the next, by how often they had not moved.
 TAG_BLOCKS: Final = (1, 1, 2, 4, 8)
+LEAP_BLOCKS_MAX: Final = 32  # no chain is known to leap further, unless it was held up
 A_BLOCK_LATER: Final = 0.75  # block times between the questions of one that comes for a new block
 LONG_AGO: Final = float("-inf")
 
@@ -47,6 +49,33 @@ class Tips(NamedTuple):
     safe: BlockNumber | None = None
 
 
+class Leaps:
+    """How many blocks pass between two questions for the tags."""
+
+    def __init__(self) -> None:
+        self._unmoved = 0  # questions since the last move to which the answer was the same
+        self._leap = 0  # blocks; 0 until what is final was seen to rest and then to move
+        self._rest = 1  # blocks from one move to the question that should see the next
+
+    @property
+    def blocks(self) -> int:
+        if self._unmoved:
+            return TAG_BLOCKS[min(self._unmoved, len(TAG_BLOCKS) - 1)]
+        return self._rest
+
+    def stayed(self) -> None:
+        """Learn that the answer was the same."""
+        self._unmoved += 1
+
+    def moved(self, blocks: int) -> None:
+        """Learn from a move. Seen by the first question, it may have been there before."""
+        blocks = min(blocks, LEAP_BLOCKS_MAX)
+        is_first = not self._unmoved
+        self._leap = min(self._leap, blocks) if is_first else blocks
+        self._rest = max(1, self._leap - is_first)
+        self._unmoved = 0
+
+
 class Polls:
     """The questions for one chain's tip, one after the other."""
 
@@ -60,7 +89,7 @@ class Polls:
         self._tagged_at = LONG_AGO
         self._tagged: tuple[BlockNumber | None, BlockNumber | None] | None = None
         self._tagged_number = BlockNumber(0)  # the newest block then
-        self._unmoved = 0  # questions for the tags to which the answer was the same
+        self._leaps = Leaps()
 
     def begin(self, now: float) -> None:
         """Begin a question, which may go to several endpoints."""
@@ -69,7 +98,7 @@ class Polls:
 
     async def tips(self, provider: Provider) -> Tips:
         """Ask one endpoint."""
-        blocks = TAG_BLOCKS[min(self._unmoved, len(TAG_BLOCKS) - 1)]
+        blocks = self._leaps.blocks
         passed = abs(self._at - self._tagged_at)
         is_time = self._tags_matter or passed >= (blocks - 1) * self._chain.block_seconds
         if has_whole := provider.is_read_whole and (self._is_block_due or self._was_early):
@@ -88,9 +117,10 @@ class Polls:
         """Remember what the tags stand for, and whether they moved while the head did."""
         tags = (said.finalized, said.safe)
         if tags != self._tagged:
-            self._unmoved = 0
+            before = self._tagged[0] if self._tagged else None
+            self._leaps.moved((said.finalized or 0) - (before or said.finalized or 0))
         elif said.latest.number > self._tagged_number:
-            self._unmoved += 1
+            self._leaps.stayed()
         self._tagged_at, self._tagged_number, self._tagged = self._at, said.latest.number, tags
 
     async def _whole(self, provider: Provider) -> Tips:

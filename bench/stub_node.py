@@ -168,7 +168,7 @@ class Node:
     def _logs_of(self, asked: dict[str, str]) -> bytes:
         if "blockHash" in asked:
             return self._logs(height_of(asked["blockHash"]))
-        first, last = int(asked["fromBlock"], 16), int(asked["toBlock"], 16)
+        first, last = self._height(asked["fromBlock"]), self._height(asked["toBlock"])
         lists = [self._logs(number)[1:-1] for number in range(first, last + 1)]
         return b"[" + b",".join(one for one in lists if one) + b"]"
 

@@ -1,8 +1,9 @@
 """Blocks with their logs, from one endpoint: two calls for each, some batches at a time.
 
 Logs are read by block hash: a node that lacks the block then says so, where by number it
-would answer with an empty list, and money would be missed. Where the chain logs its
-native coin the transactions are of no interest, and only headers are asked for.
+would answer with an empty list, and money would be missed. Those that came with the newest
+block are kept if they name it. Where the chain logs its native coin the transactions are of
+no interest, and only headers are asked for.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -141,6 +142,17 @@ def tip_at_hand(provider: Provider, number: BlockNumber) -> WireBlock | None:
     return at_hand
 
 
+def logs_at_hand(provider: Provider, header: Header, asked: Sought) -> Sequence[WireLog]:
+    """Return the logs that came with the endpoint's newest block, if it is this one; but once.
+
+    That there were none is no answer: only by its hash does a node say that it lacks a block.
+    """
+    newest, provider.tip_logs = provider.tip_logs, None
+    if newest is None or newest.asked != asked:
+        return ()
+    return newest.logs if all(log.block_hash == header.hash for log in newest.logs) else ()
+
+
 async def _headers_only(provider: Provider, numbers: Sequence[BlockNumber]) -> list[Whole]:
     calls = [Call(BY_NUMBER, (hex(number), False)) for number in numbers]
     wires: list[WireHeader] = [
@@ -186,7 +198,9 @@ async def _logs_of(
 ) -> Mapping[BlockNumber, list[WireLog]]:
     """Return the logs of each block, by hash; in several calls where contracts are many."""
     logs: dict[BlockNumber, list[WireLog]] = {header.number: [] for header in headers}
-    left = [(header, asked.contracts) for header in headers]
+    at_hand = logs_at_hand(provider, headers[-1], asked)
+    logs[headers[-1].number] += at_hand
+    left = [(header, asked.contracts) for header in (headers[:-1] if at_hand else headers)]
     while left:
         size = provider.addresses_max
         parts = [(header, part) for header, contracts in left for part in cut(contracts, size)]

@@ -165,7 +165,9 @@ class LyingNode:
                 number = self.height if first == "latest" else int(first, 16)
                 return {"result": self.blocks.get(number) if number <= self.height else None}
             case "eth_getLogs" if "fromBlock" in first:
-                return {"result": self._logs_in(int(first["fromBlock"], 16), first["toBlock"])}
+                ends = (first["fromBlock"], first["toBlock"])
+                low, high = (self.height if end == "latest" else int(end, 16) for end in ends)
+                return {"result": self._logs_in(low, high)}
             case "eth_getLogs" if first["blockHash"] in self.logs:
                 return {"result": self.logs[first["blockHash"]]}
             case "eth_getLogs":
@@ -179,9 +181,9 @@ class LyingNode:
             case method:
                 return {"error": {"code": -32601, "message": f"no {method} at {self.url}"}}
 
-    def _logs_in(self, first: int, last: str) -> list[Json]:
+    def _logs_in(self, first: int, last: int) -> list[Json]:
         """Return logs by height: of a block that is not there, none and no word."""
-        heights = range(first, min(int(last, 16), self.height) + 1)
+        heights = range(first, min(last, self.height) + 1)
         return [log for n in heights for log in self.logs.get(self.blocks[n]["hash"], [])]
 
     def _receipt(self, number: int) -> Json:

@@ -6,7 +6,7 @@ import pytest
 
 from ctrip.chain.client import ChainOutage
 from ctrip.chain.rpc import RpcChain
-from ctrip.chain.tips import TAG_BLOCKS, Leaps
+from ctrip.chain.tips import TAG_BLOCKS
 from ctrip.core.finality import Depth, Tag
 from ctrip.core.ids import Amount
 from tests.chain.asking import a_chain, client_of, numbers, read_one
@@ -15,7 +15,6 @@ from tests.support.clock import FakeClock
 
 BLOCK_SECONDS = 12  # of a_chain()
 FIRST = 10
-EPOCH = 32  # blocks
 
 
 def asked_of(node: LyingNode) -> list[tuple[str, list[Any]]]:
@@ -225,36 +224,6 @@ async def test_what_is_final_is_known_between_two_questions(
     asked_of(node)
     assert (await chain.head()).finalized == 1, "no depth stands in for it"
     assert FINAL not in asked_of(node)
-
-
-@pytest.mark.parametrize("late", [0, 1, 2])
-def test_what_leaps_is_asked_for_when_the_next_leap_is_due(late: int) -> None:
-    leaps, asked_at, at, known = Leaps(), [], 0, 0
-    for block in range(40 * EPOCH):
-        if block - at < leaps.blocks:
-            continue
-        at, final = block, (block - late) // EPOCH * EPOCH
-        asked_at.append(block)
-        if final == known:
-            leaps.stayed()
-        else:
-            leaps.moved(final - known)
-        known = final
-    settled = [block for block in asked_at if block >= 20 * EPOCH]
-    assert len(settled) <= 1.5 * 20 + 1, "three questions for two leaps"
-    assert {n * EPOCH + late for n in range(21, 40)} <= set(settled), "and none is seen late"
-
-
-def test_one_leap_after_a_standstill_does_not_keep_what_moves_steadily_away() -> None:
-    leaps = Leaps()
-    leaps.moved(1)
-    leaps.moved(40)
-    leaps.moved(1)
-    assert leaps.blocks == 1
-    leaps.stayed()
-    leaps.moved(40)
-    leaps.moved(1)
-    assert leaps.blocks == 1
 
 
 async def test_where_every_block_becomes_final_with_the_next_it_is_asked_for_each_time(

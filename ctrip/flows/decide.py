@@ -21,7 +21,7 @@ from ctrip.core.sending import Purpose, Sending
 from ctrip.core.sweep import Fuel, Send, Step, Sweep, View
 from ctrip.core.sweep import next_step as decide
 from ctrip.flows.settling import Settling, new_sending_id
-from ctrip.store import sendings, sweepable, sweeps
+from ctrip.store import reconciliations, sendings, sweepable, sweeps
 from ctrip.store.pool import connection
 
 VIEWS_AT_ONCE_MAX: Final = 8
@@ -45,6 +45,7 @@ class Decider(Settling):
             now = self._clock.now()
             waiting = await sweeps.due(conn, self.chain.name, now, mode=mode, count_max=count_max)
             sent = await sendings.of_sweeps(conn, [one.id for one in waiting])
+            held = await reconciliations.held_assets(conn, self.chain.name)
         if not waiting:
             return
         views = await self._views(waiting)
@@ -53,7 +54,7 @@ class Decider(Settling):
         for sweep, seen in zip(waiting, views, strict=True):
             if sweep.address in busy:
                 continue
-            view = replace(seen, purse=purse)
+            view = replace(seen, purse=purse, held=held.get(sweep.asset, ""))
             step = decide(sweep, sent[sweep.id], view, self.chain.rule(sweep.asset))
             if isinstance(step, Fuel | Send):
                 busy.add(sweep.address)

@@ -20,6 +20,7 @@ from tests.wild.world import WHOLE_WAY
 ETHER: Final = 10**18
 GWEI: Final = 10**9
 SPIKE: Final = 20
+HOLD: Final = "INSERT INTO holds VALUES ($1, $2, 'one wei is missing', now())"
 
 
 async def base_fee(world: SweepingWorld) -> int:
@@ -220,3 +221,17 @@ async def test_a_deposit_that_a_reorg_took_back_is_not_swept(pool: Pool, anvil: 
         await world.settle(2)
         assert await world.states() == ["dropped"]
         assert (await world.now(payment)).status is Status.FAILED
+
+
+async def test_nothing_moves_of_an_asset_whose_books_differ(pool: Pool, anvil: Anvil) -> None:
+    async with a_sweeping_world(pool, anvil) as world:
+        await pool.execute(HOLD, CHAIN, "native")
+        coin, token = await world.paid(ETHER), await world.paid(70, in_tokens=True)
+        await world.settle()
+        assert (await world.now(coin)).status is Status.CONFIRMED
+        assert (await world.now(token)).status is Status.SETTLED
+        assert "until the books are in order: one wei is missing" in await world.why()
+        await pool.execute("DELETE FROM holds")
+        world.clock.move(seconds=60)
+        await world.settle()
+        assert (await world.now(coin)).status is Status.SETTLED

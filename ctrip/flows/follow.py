@@ -38,9 +38,7 @@ from ctrip.flows.settling import Settling
 from ctrip.store import blocks, sendings, sweepable, sweeps
 from ctrip.store.pool import Conn, connection, transaction
 
-# Between passes: as long as a block takes, within these.
-FOLLOW_SECONDS_MIN: Final = 1.0
-FOLLOW_SECONDS_MAX: Final = 15.0
+FOLLOW_SECONDS_MIN: Final = 0.5  # between passes, however often a chain is looked at
 SENDINGS_PER_PASS_MAX: Final = 500  # a call for each version, in batches
 AT_ONCE_MAX: Final = 8  # broadcasts
 
@@ -53,8 +51,8 @@ class Follower(Settling):
     """The sendings of one chain."""
 
     def pause_seconds(self) -> float:
-        """Return how long to wait for the next pass: nothing is news before the next block."""
-        return min(max(self.chain.block_seconds, FOLLOW_SECONDS_MIN), FOLLOW_SECONDS_MAX)
+        """Return how long to wait for the next pass: as the watch does."""
+        return max(self.chain.poll_interval_seconds, FOLLOW_SECONDS_MIN)
 
     async def run_once(self) -> bool:
         """Bring every sending up to date, and show nodes those they lack."""

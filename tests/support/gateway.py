@@ -73,6 +73,10 @@ class Gateway:
         twin.api_key = self.api_key
         return twin
 
+    def forget(self, variable: str) -> None:
+        """Do without a variable of the configuration."""
+        del self._environ[variable]
+
     @property
     def process(self) -> "subprocess.Popen[bytes]":
         assert self._process is not None

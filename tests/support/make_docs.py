@@ -58,8 +58,8 @@ WORDS: Final[Mapping[Edge, tuple[str, str]]] = {
     (Status.CONFIRMED, Status.PAID): (
         "processed",
         (
-            "settlement was processed; deposits are held where they came in, so there is nothing "
-            "to process and this follows at once"
+            "settlement was processed: the sweep to the treasury is in a block. Where deposits are "
+            "held there is nothing to process, and this follows at once"
         ),
     ),
     (Status.CONFIRMED, Status.FAILED): (
@@ -68,7 +68,7 @@ WORDS: Final[Mapping[Edge, tuple[str, str]]] = {
     ),
     (Status.PAID, Status.SETTLED): (
         "final",
-        "the block that completed the amount is final: no reorg will take it back",
+        "the block that completed the amount, or that of the sweep, is final: no reorg takes it back",
     ),
     (Status.PAID, Status.FAILED): (
         "reversed",

@@ -68,7 +68,7 @@ WORDS: Final[Mapping[Edge, tuple[str, str]]] = {
     ),
     (Status.PAID, Status.SETTLED): (
         "final",
-        "the block that completed the amount, or that of the sweep, is final: no reorg takes it back",
+        "the block that completed the amount, or that of its sweep, is final: no reorg undoes it",
     ),
     (Status.PAID, Status.FAILED): (
         "reversed",

@@ -4,7 +4,8 @@ Ours is what the watcher does between BEGIN and COMMIT: lock the payments, advan
 its transfer and by the new head, and write payments, transfers, events and deliveries. The
 bare UPDATE writes the same columns of as many other payments from arrays that were built
 beforehand, and knows nothing of transfers, events or what the columns mean. Both wait for
-the disk. bench/scan.py prints what `measure` finds.
+the disk, in one process that is set up as `serve` sets itself up. bench/scan.py prints what
+`measure` finds.
 """
 
 import tempfile
@@ -20,6 +21,7 @@ from uuid import uuid4
 
 from msgspec import Struct
 
+from ctrip.app import settle_in
 from ctrip.clock import SystemClock
 from ctrip.core.changes import HeadMoved, TransferSeen
 from ctrip.core.errors import InvariantError
@@ -86,6 +88,7 @@ class Round(Struct, frozen=True):
 
 async def measure() -> None:
     """Print both sides for native coin and for a token, and the medians of their ratios."""
+    settle_in()
     with (
         tempfile.TemporaryDirectory(prefix="ctrip-bench-") as folder,
         postgres.start(Path(folder) / "postgres") as cluster,

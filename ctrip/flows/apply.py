@@ -11,8 +11,9 @@ does its other work in between.
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from math import ceil
 from typing import Final
 
@@ -28,7 +29,7 @@ from ctrip.store.pool import Conn
 
 Changes = Mapping[PaymentId, Sequence[Change]]
 
-PARTS_MAX: Final = 8  # so many that the first, for which Postgres waits, is short
+PARTS_MAX: Final = 8
 PART_MIN: Final = 500  # payments; below, statements of its own cost more than waiting saves
 BREATH: Final = 5  # payments, 0.2 ms of work, before others have a turn; Postgres is one of them
 
@@ -46,15 +47,20 @@ async def apply(conn: Conn, changes: Changes, *, now: datetime) -> list[PaymentE
     if not changes:
         return []
     before = await payments.lock(conn, list(changes))
-    size = max(PART_MIN, ceil(len(before) / PARTS_MAX))
     events: list[PaymentEvent] = []
     ready = Part()
-    for start in range(0, len(before), size):
-        coming = draw_up(before[start : start + size], changes, now)
+    for start, end in parts_of(len(before)):
+        coming = draw_up(before[start:end], changes, now)
         ready = await beside(write(conn, ready), coming)
         events += ready.events
     await write(conn, ready)
     return events
+
+
+def parts_of(count: int) -> Iterator[tuple[int, int]]:
+    """Cut so many payments into parts; the first, for which Postgres waits, is the smallest."""
+    size = max(PART_MIN, ceil((count - PART_MIN) / (PARTS_MAX - 1)))
+    yield from pairwise([0, *range(PART_MIN, count, size), count])
 
 
 async def beside(writing: Coroutine[None, None, None], coming: Coroutine[None, None, Part]) -> Part:

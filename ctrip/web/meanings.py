@@ -168,6 +168,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "calls": "JSON-RPC calls since the start.",
     "calls_today": "JSON-RPC calls since midnight, UTC.",
     "deliveries_due": "Webhooks whose time has come.",
+    "differences": "How many the last audit of each chain found.",
     "deliveries_waiting": "Webhooks that are not delivered, up to a number.",
     "faults": "Answers that were none.",
     "head": "The newest block seen.",

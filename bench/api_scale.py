@@ -151,6 +151,7 @@ async def fill(url: str, count: int) -> dict[str, list[bytes]]:
         await conn.execute(FILL, count, keys[0][1].id, timeout=300)
         await conn.execute(PAY, timeout=300)
         await conn.execute("VACUUM ANALYZE", timeout=300)
+        await conn.execute("CHECKPOINT", timeout=300)  # or it is written while we measure
         rows = await conn.fetch(
             "SELECT id, created_at FROM payments WHERE owner = $1 ORDER BY random() LIMIT $2",
             keys[0][1].id, SAMPLED,

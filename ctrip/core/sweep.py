@@ -16,7 +16,7 @@ What always holds (tests cite these):
 
     W1  a state moves only along EDGES
     W2  at most one sending of a sweep that moves its money is under way or mined
-    W3  at most one top-up of a sweep is under way or mined
+    W3  at most one top-up of a sweep is under way, or mined and not failed
     W4  what is sent, and what its gas may cost, are never more than what the address holds
 """
 
@@ -60,6 +60,7 @@ EDGES: Final[Mapping[SweepState, frozenset[SweepState]]] = {
 ENDED: Final = frozenset({S.FINAL, S.DROPPED})
 WAITS: Final = frozenset({S.QUEUED, S.FUELLED, S.STUCK})  # for us to do something
 
+FAILURES_MAX: Final = 3  # transactions that cost gas and moved nothing, before somebody is asked
 LOOK_AGAIN: Final = timedelta(seconds=30)  # at gas prices and at balances
 HEADROOM: Final = 4  # a quarter more than gas costs: two full blocks' worth of rising (EIP-1559)
 TRY_AGAIN_MIN: Final = timedelta(minutes=1)  # after what failed or would fail
@@ -186,6 +187,11 @@ def latest(sendings: Sequence[Sending], purpose: Purpose) -> Sending | None:
     return max(left, key=lambda one: one.created_at, default=None)
 
 
+def failures(sendings: Sequence[Sending], purpose: Purpose) -> int:
+    """Return how many sendings for a purpose were mined and failed."""
+    return sum(one.purpose is purpose and one.state is SendingState.FAILED for one in sendings)
+
+
 def next_step(sweep: Sweep, sendings: Sequence[Sending], view: View, rule: Rule) -> Step:
     """Decide what to do for a sweep that waits for us."""
     if view.held:
@@ -198,6 +204,10 @@ def next_step(sweep: Sweep, sendings: Sequence[Sending], view: View, rule: Rule)
         return Wait(f"{view.balance} is less than the {rule.amount_min} of sweep_min")
     if view.fails:
         return Stick(f"it would fail: {view.fails}")
+    if sweep.tries >= FAILURES_MAX and failures(sendings, Purpose.SWEEP) >= FAILURES_MAX:
+        return Stick(
+            f"its transaction failed {FAILURES_MAX} times; `ctrip sweep retry` tries again"
+        )
     if view.price is None:
         return Wait("gas costs more than gas_price_max_gwei; it goes on when that falls")
     if sweep.asset == NATIVE:
@@ -230,7 +240,9 @@ def move_token(sendings: Sequence[Sending], view: View, price: Price) -> Step:
     if view.coin >= need:
         return Send(view.balance, view.gas, price)
     fuel = latest(sendings, Purpose.FUEL)
-    if fuel is None:
+    if failures(sendings, Purpose.FUEL) >= FAILURES_MAX:
+        return Stick(f"its top-up failed {FAILURES_MAX} times")
+    if fuel is None or fuel.state is SendingState.FAILED:
         value = Amount(need - view.coin)
         whole = value + cost(price, view.fuel_gas)
         if whole > view.purse:

@@ -59,8 +59,12 @@ class Follower(Settling):
         name = self.chain.name
         async with connection(self._pool) as conn:
             cursor = await blocks.cursor(conn, name)
-            before = await sendings.list_open(conn, name, count_max=SENDINGS_PER_PASS_MAX)
-        if cursor is None or not before:
+            if cursor is None:
+                return False
+            before = await sendings.list_open(
+                conn, name, finalized=cursor.finalized, count_max=SENDINGS_PER_PASS_MAX
+            )
+        if not before:
             return False
         nonces = await self._nonces(before)
         told = await self._outcomes(before)

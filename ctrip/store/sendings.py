@@ -12,7 +12,7 @@ from msgspec import Struct, convert
 from msgspec.structs import replace
 
 from ctrip.core.fees import Price
-from ctrip.core.ids import Amount, ChainName, RawAddress, SendingId, SweepId, TxHash
+from ctrip.core.ids import Amount, BlockNumber, ChainName, RawAddress, SendingId, SweepId, TxHash
 from ctrip.core.outgoing import Signed
 from ctrip.core.sending import Move, Offer, Sending, Version
 from ctrip.store.pool import Conn
@@ -77,7 +77,7 @@ async def add_version(conn: Conn, sending_id: SendingId, version: Version) -> No
 SAVE = """
 UPDATE sendings SET state = $2, amount = $3, tx_hash = $4, block_number = $5, block_hash = $6,
     fee = $7, final = $8, doubted_at = $9, sent_at = $10
-WHERE id = $1
+WHERE id = $1 AND NOT final
 """
 FORGET_MOVES = "DELETE FROM sending_moves WHERE sending_id = $1"
 ADD_MOVES = """
@@ -88,8 +88,8 @@ FROM unnest($2::text[], $3::text[], $4::text[]) AS moved (address, asset, amount
 
 
 async def save(conn: Conn, sending: Sending, moves: Sequence[Move]) -> None:
-    """Write what may have changed of a sending, and what it moved by now."""
-    await conn.execute(
+    """Write what may have changed of a sending, and what it moved by now; final ones stay."""
+    written = await conn.execute(
         SAVE,
         sending.id,
         sending.state,
@@ -102,6 +102,8 @@ async def save(conn: Conn, sending: Sending, moves: Sequence[Move]) -> None:
         sending.doubted_at,
         sending.sent_at,
     )
+    if written == "UPDATE 0":
+        return
     await conn.execute(FORGET_MOVES, sending.id)
     if moves:
         columns = zip(
@@ -167,15 +169,20 @@ def offer_in(row: asyncpg.Record) -> Offer | None:
     return Offer(row["exported_value"], price)
 
 
+# One in a block is asked about again when that is final, or is not the block that was read there.
 OPEN = """
-SELECT * FROM sendings WHERE chain = $1 AND NOT final AND state <> 'unsigned'
-ORDER BY sender, nonce LIMIT $2
+SELECT s.* FROM sendings s LEFT JOIN blocks b ON b.chain = s.chain AND b.number = s.block_number
+WHERE s.chain = $1 AND NOT final AND state <> 'unsigned'
+AND (block_number IS NULL OR block_number <= $2 OR b.hash <> block_hash)
+ORDER BY sender, nonce LIMIT $3
 """
 
 
-async def list_open(conn: Conn, chain: ChainName, *, count_max: int) -> list[Sending]:
-    """Return the sendings of a chain that are not final, in the order of their lines."""
-    return await with_versions(conn, await conn.fetch(OPEN, chain, count_max))
+async def list_open(
+    conn: Conn, chain: ChainName, *, finalized: BlockNumber, count_max: int
+) -> list[Sending]:
+    """Return the sendings of which there may be news, in the order of their lines."""
+    return await with_versions(conn, await conn.fetch(OPEN, chain, finalized, count_max))
 
 
 OF_SWEEPS = "SELECT * FROM sendings WHERE sweep_id = ANY($1::uuid[]) ORDER BY created_at"

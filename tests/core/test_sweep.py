@@ -169,6 +169,22 @@ def test_what_is_not_worth_it_now_waits_and_says_why(
     assert why in step.why
 
 
+def test_a_transaction_that_keeps_failing_is_not_paid_for_for_ever() -> None:
+    failed = [move(P.FAILED, minutes=n) for n in range(3)]
+    step = next_step(replace(COIN, state=S.STUCK, tries=3), failed, a_view(), ANY)
+    assert isinstance(step, Stick)
+    assert "ctrip sweep retry" in step.why
+    again = next_step(replace(COIN, state=S.STUCK, tries=0), failed, a_view(), ANY)
+    assert isinstance(again, Send), "somebody asked for it"
+
+
+def test_a_top_up_that_failed_is_sent_again_but_not_for_ever() -> None:
+    view = a_view(gas=60_000, coin=NO_COIN)
+    assert isinstance(next_step(OF_TOKEN, [fuel(P.FAILED)], view, ANY), Fuel)
+    failed = [fuel(P.FAILED, minutes=n) for n in range(3)]
+    assert next_step(OF_TOKEN, failed, view, ANY) == Stick("its top-up failed 3 times")
+
+
 def test_what_would_fail_is_stuck_with_the_contracts_own_words() -> None:
     step = next_step(OF_TOKEN, [], a_view(fails="blacklisted"), ANY)
     assert step == Stick("it would fail: blacklisted")

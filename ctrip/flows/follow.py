@@ -19,7 +19,7 @@ from ctrip import logs
 from ctrip.core.changes import Change, TransferSwept
 from ctrip.core.fees import Market, Price, cost, going_rate, is_outbid, raised
 from ctrip.core.ids import NATIVE, Amount, PaymentId, RawAddress, SendingId, SweepId
-from ctrip.core.outgoing import Outcome
+from ctrip.core.outgoing import Outcome, Verdict
 from ctrip.core.sending import (
     UNDER_WAY,
     Next,
@@ -30,11 +30,12 @@ from ctrip.core.sending import (
     is_in_pool,
     moves_of,
     next_step,
+    outgoing,
 )
 from ctrip.core.sweep import advance, latest
 from ctrip.flows.apply import apply
 from ctrip.flows.rescan import hold_head
-from ctrip.flows.settling import Settling
+from ctrip.flows.settling import Settling, refusal
 from ctrip.store import blocks, sendings, sweepable, sweeps
 from ctrip.store.pool import Conn, connection, transaction
 
@@ -145,15 +146,35 @@ class Follower(Settling):
     async def _serve(self, one: Sending, outcomes: Sequence[Outcome]) -> None:
         match next_step(one, outcomes, now=self._clock.now()):
             case Next.BROADCAST:
-                await self._say(one, await self.show(one))
+                await self._show_again(one)
             case Next.REPRICE:
                 market = await self._transactor.market()
                 if self._signer and is_outbid(one.newest.price, market):
                     await self._outbid(one, market)
                 elif not is_in_pool(outcomes):
-                    await self._say(one, await self.show(one))
+                    await self._show_again(one)
             case Next.WAIT:
                 pass
+
+    async def _show_again(self, one: Sending) -> None:
+        """Show nodes what none of them has; with less coin in it, if it costs more than before."""
+        sent = await self.offer(one)
+        poor = sent.verdict is Verdict.POOR and one.is_native and one.purpose is Purpose.SWEEP
+        if poor and self._signer and (value := await self._left(one)):
+            await self._sign_again(one, value, one.newest.price)
+        else:
+            await self._say(one, refusal(sent))
+
+    async def _left(self, one: Sending) -> Amount:
+        """Return what an address can send beside what that costs now; 0 if it is no less.
+
+        A rollup's fee for the bytes rises and falls, and no transaction can say what it bears.
+        """
+        price = one.newest.price
+        asked = outgoing(one, self.chain.chain_id, one.newest.value, price)
+        coin = await self._transactor.balance(one.sender, NATIVE)
+        left = coin - cost(price, one.gas) - await self._transactor.data_fee(asked)
+        return Amount(left) if 0 < left < one.newest.value else Amount(0)
 
     async def _outbid(self, one: Sending, market: Market) -> None:
         """Offer more for a sending whose offer is why it is not mined."""
@@ -167,10 +188,14 @@ class Follower(Settling):
         if value is None:
             await self._say(one, "it was outbid, and its address has no coin to offer more")
             return
-        dearer = await self.version(one, value, price)
+        await self._sign_again(one, value, price)
+
+    async def _sign_again(self, one: Sending, value: Amount, price: Price) -> None:
+        """Let another version take the place of those that were shown before."""
+        version = await self.version(one, value, price)
         async with transaction(self._pool) as conn:
-            await sendings.add_version(conn, one.id, dearer)
-        again = replace(one, versions=(*one.versions, dearer))
+            await sendings.add_version(conn, one.id, version)
+        again = replace(one, versions=(*one.versions, version))
         await self._say(again, await self.show(again, anew=True))
 
     async def _value_at(self, one: Sending, price: Price) -> Amount | None:

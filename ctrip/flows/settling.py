@@ -13,7 +13,7 @@ from ctrip.clock import Clock
 from ctrip.core.chains import Chain
 from ctrip.core.fees import Price
 from ctrip.core.ids import Amount, RawAddress, SendingId
-from ctrip.core.outgoing import Signed, Verdict
+from ctrip.core.outgoing import Sent, Signed, Verdict
 from ctrip.core.sending import Sending, Version, outgoing
 from ctrip.store import sendings
 from ctrip.store.pool import Pool, connection
@@ -64,12 +64,16 @@ class Settling:
 
     async def show(self, sending: Sending, *, anew: bool = False) -> str:
         """Show nodes a sending's newest version; return why they do not want it, or nothing."""
+        return refusal(await self.offer(sending, anew=anew))
+
+    async def offer(self, sending: Sending, *, anew: bool = False) -> Sent:
+        """Show nodes a sending's newest version, and note it where it is taken."""
         version = sending.newest
         sent = await self._transactor.send(version.signed)
         if sent.verdict is Verdict.TAKEN:
             async with connection(self._pool) as conn:
                 await sendings.note_sent(conn, sending.id, self._clock.now(), anew=anew)
-            return ""
+            return sent
         log.warning(
             "transaction is not taken",
             chain=self.chain.name,
@@ -78,8 +82,16 @@ class Settling:
             verdict=sent.verdict,
             why=sent.why,
         )
-        # Whoever spent its nonce is found out by its receipt, or by time.
-        return "" if sent.verdict is Verdict.NONCE_SPENT else f"nodes refuse it: {sent.why}"
+        return sent
+
+
+def refusal(sent: Sent) -> str:
+    """Return why nodes do not want a transaction; nothing if they do.
+
+    Whoever spent its nonce is found out by its receipt, or by time.
+    """
+    wanted = sent.verdict in {Verdict.TAKEN, Verdict.NONCE_SPENT}
+    return "" if wanted else f"nodes refuse it: {sent.why}"
 
 
 def new_sending_id() -> SendingId:

@@ -3,7 +3,6 @@
 Below is who met a failure and which tests show that it does no harm here; then the
 checklist, whose numbers leave out what is no matter of chains. What test_table.py checks
 is that every number is there and every test exists, under tests/, by the name it has here.
-Reported 23 to 25 are about sending, which ctrip does not do yet.
 
 Reported
 1. go-ethereum 24078, ethers 2274, boba_legacy 239: a lagging node says that there are no logs
@@ -62,6 +61,14 @@ Reported
 22. spellbook 6459, EIP-7708: native coin counted twice
     wild.test_coins.test_native_coin_is_seen_as_a_value_and_as_a_log
     wild.test_coins.test_a_log_of_native_coin_appears_on_a_chain_that_has_none
+23. oisy 13938 and 13944, vultisig 5019, optimism 2834: all coin of an address, on a rollup
+    sweeps.test_reported.test_all_coin_of_an_address_is_sent_on_a_rollup_that_charges_for_bytes
+    sweeps.test_reported.test_the_fee_for_bytes_rises_between_the_signature_and_the_pool
+24. dfinity 11363, EIP-2780: gas that was thought to be a constant
+    sweeps.test_reported.test_a_treasury_takes_more_gas_than_a_plain_transfer
+25. shkeeper 165 and 47: a top-up that comes late, or twice
+    sweeps.test_reported.test_a_top_up_is_mined_late_and_nothing_is_sent_before_or_twice
+    sweeps.test_crashes.test_a_death_at_any_statement_moves_the_money_once
 26. KelpDAO in 2026: a poisoned endpoint
     wild.test_liars.test_a_poisoned_endpoint_invents_a_payment
 27. Base in 2025 and 2026: the chain stops

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple, TypeVar
 from ctrip import logs
 from ctrip.chain import decode, transfers
 from ctrip.chain.decode import Garbled, NotYet, WireBlock, WireHeader
-from ctrip.chain.endpoint import Provider
+from ctrip.chain.endpoint import LOGS, Provider
 from ctrip.chain.faults import Cure, cure_of_refusal, lacks_the_tag
 from ctrip.chain.transfers import Newest, Sought
 from ctrip.chain.wire import Call, Reply
@@ -155,7 +155,7 @@ async def whole_tip_of(provider: Provider, sought: Sought) -> Tips:
     provider.is_read_whole = False  # until it is; and if it cannot be had, not so again
     calls = [Call(BY_NUMBER, ("latest", True))]
     fits = 0 < len(sought.contracts) <= provider.addresses_max
-    if fits and not provider.lacks(TIP_LOGS):
+    if fits and not (provider.lacks(TIP_LOGS) or provider.lacks(LOGS)):
         calls.append(sought.in_newest())
     newest, *others = await provider.ask(calls, decode.TIPS)
     block = newest.result if isinstance(newest.result, WireBlock) else None

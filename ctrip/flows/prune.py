@@ -57,8 +57,13 @@ class Pruner:
         now = self._clock.now()
         if self._months_kept_on == now.date():
             return
+        kept_from = now - self._kept_for
         async with transaction(self._pool) as conn:
-            await queue.keep_months(conn, now=now, kept_from=now - self._kept_for)
+            await queue.keep_months(conn, now=now, kept_from=kept_from)
+        more = True
+        while more:
+            async with connection(self._pool) as conn:
+                more = await queue.forget_rest(conn, kept_from=kept_from)
         self._months_kept_on = now.date()
 
     async def _end_stranded(self) -> None:

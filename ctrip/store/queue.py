@@ -246,3 +246,20 @@ async def keep_months(conn: Conn, *, now: datetime, kept_from: datetime) -> None
     """Make room for the months to come, and forget those that ended before `kept_from`."""
     for table in KEPT:
         await conn.execute(KEEP_MONTHS, table, now.date(), MONTHS_AHEAD, kept_from.date())
+
+
+FORGET_REST = """
+WITH done AS (
+    DELETE FROM deliveries_done_rest WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM deliveries_done_rest WHERE ended_at < $1 LIMIT $2)) RETURNING 1
+), attempt AS (
+    DELETE FROM attempts_rest WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM attempts_rest WHERE at < $1 LIMIT $2)) RETURNING 1
+)
+SELECT greatest((SELECT count(*) FROM done), (SELECT count(*) FROM attempt)) = $2
+"""
+
+
+async def forget_rest(conn: Conn, *, kept_from: datetime) -> bool:
+    """Forget what is as old and in no month; return True if there may be more."""
+    return bool(await conn.fetchval(FORGET_REST, kept_from, ENDED_AT_ONCE_MAX))

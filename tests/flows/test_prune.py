@@ -59,6 +59,21 @@ async def test_a_gateway_that_runs_on_makes_the_months_as_they_come(pool: Pool, 
     assert await months(conn) == ["202601", "202602", "202603", "202604", "202605"]
 
 
+async def test_what_no_month_holds_is_forgotten_as_well(
+    pool: Pool, conn: Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "ENDED_AT_ONCE_MAX", 2)
+    kept = timedelta(days=PLAIN.keep_days)
+    ends = [CREATED - kept - timedelta(seconds=1)] * 3 + [CREATED - kept]
+    for end in ends:
+        await conn.execute("INSERT INTO deliveries_done VALUES ('e', 'w', true, 1, '200', $1)", end)
+        await conn.execute("INSERT INTO attempts VALUES ('e', 'w', 1, false, $1, 1, '200')", end)
+    await pruned(pool)
+    done = await conn.fetch("SELECT ended_at FROM deliveries_done_rest")
+    attempts = await conn.fetch("SELECT at FROM attempts_rest")
+    assert [*map(tuple, done)] == [*map(tuple, attempts)] == [(CREATED - kept,)]
+
+
 async def months(conn: Conn) -> list[str]:
     """Return the months that both tables have."""
     rows = await conn.fetch(

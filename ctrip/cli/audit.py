@@ -76,8 +76,9 @@ def conclusion(differences: Sequence[Difference]) -> str:
     if not differences:
         return "everything agrees"
     held = sorted({name_of(one.asset) for one in differences if one.holds})
+    noun = "difference" if len(differences) == 1 else "differences"
     rests = f"; not moved until it is mended: {', '.join(held)}" if held else ""
-    return f"{len(differences)} differences{rests}"
+    return f"{len(differences)} {noun}{rests}"
 
 
 def as_json(done: Sequence[Reconciliation]) -> str:

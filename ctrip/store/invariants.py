@@ -2,7 +2,8 @@
 
 A query is given a chain ($1) and returns rows of an asset, null if all are concerned, and a
 sentence. None writes, and none relies on the statements that wrote. They are asked in one snapshot
-after everything final was booked (flows/reconcile.py), so nothing is merely late.
+after everything final was booked (flows/reconcile.py), so nothing is merely late; what became
+final since is due (books_due), and left out.
 
 What `holds` is true for is about money: while it is contradicted, nothing of that asset is moved.
 Nothing that a stranger can bring about from outside holds money.
@@ -120,12 +121,14 @@ SELECT NULL, 'event ' || d.event_id || ' counts as delivered after ' || d.outcom
 FROM deliveries_done d JOIN events e ON e.id = d.event_id JOIN payments p ON p.id = e.payment_id
 WHERE d.delivered AND d.outcome !~ '^2\\d\\d$' AND p.chain = $1
 """, holds=False),
-    Invariant("I15", "The numbers of a sender's transactions have no hole.",
-        "what follows the hole is never mined: void it, or send the number that is missing", """
-SELECT NULL, sender || ' has ' || count(*) || ' transactions with nonces from ' || min(nonce)
-    || ' to ' || max(nonce)
-FROM sendings WHERE chain = $1 AND state <> 'void' GROUP BY sender
-HAVING count(*) <> max(nonce) - min(nonce) + 1
+    Invariant("I15", "A sender's transactions are mined in the order of their nonces.", REPORT, """
+SELECT asset, 'transaction ' || tx_hash || ' of ' || sender || ' is in block ' || block_number
+    || ', and the one before in ' || before
+FROM (
+    SELECT asset, tx_hash, sender, block_number,
+        lag(block_number) OVER (PARTITION BY sender ORDER BY nonce) AS before
+    FROM sendings WHERE chain = $1 AND block_number IS NOT NULL
+) AS line WHERE block_number < before
 """),
     Invariant("I16", "A deposit address holds, by the books, what came less what we moved.",
         REPORT, """
@@ -135,9 +138,11 @@ WITH facts AS (
     WHERE b.chain = $1 AND NOT t.orphaned
     UNION ALL
     SELECT m.address, m.asset, m.amount FROM sending_moves m JOIN sendings s ON s.id = m.sending_id
-    WHERE s.chain = $1 AND s.final
+    WHERE s.chain = $1 AND s.final AND s.id NOT IN (SELECT sending_id FROM books_due)
     UNION ALL
-    SELECT sender, 'native', -fee FROM sendings WHERE chain = $1 AND final AND fee IS NOT NULL
+    SELECT sender, 'native', -fee FROM sendings
+    WHERE chain = $1 AND final AND fee IS NOT NULL
+    AND id NOT IN (SELECT sending_id FROM books_due)
 ), held AS (SELECT address, asset, sum(amount) AS amount FROM facts GROUP BY address, asset),
 booked AS (
     SELECT substr(account, 9) AS address, asset, sum(amount) AS amount FROM ledger
@@ -171,8 +176,10 @@ WITH booked AS (
     SELECT s.id AS sending_id, false AS fee, m.asset, m.amount
     FROM sendings s JOIN sending_moves m ON m.sending_id = s.id
     WHERE s.chain = $1 AND s.final AND m.amount > 0
+    AND s.id NOT IN (SELECT sending_id FROM books_due)
     UNION ALL
     SELECT id, true, 'native', fee FROM sendings WHERE chain = $1 AND final AND fee > 0
+    AND id NOT IN (SELECT sending_id FROM books_due)
 )
 SELECT coalesce(b.asset, h.asset), 'transaction ' || coalesce(s.tx_hash, s.id::text)
     || ' cost or moved ' || coalesce(h.amount, 0) || ', the books have ' || coalesce(b.amount, 0)

@@ -38,8 +38,8 @@ PLANTED: Final = {
     "I12": "DELETE FROM events WHERE type = 'payment.settled'",
     "I13": "DELETE FROM events WHERE sequence = 2",
     "I14": "INSERT INTO deliveries_done SELECT id, 'we', true, 1, '500', now() FROM events",
-    "I15": "UPDATE sendings SET nonce = nonce + 5"
-    " WHERE nonce = (SELECT max(nonce) FROM sendings) AND purpose = 'fuel'",
+    "I15": "UPDATE sendings SET block_number = block_number + 100"
+    " WHERE nonce = (SELECT min(nonce) FROM sendings WHERE purpose = 'fuel') AND purpose = 'fuel'",
     "I16": "UPDATE sending_moves SET amount = amount - 1 WHERE amount < 0",
     "I17": "UPDATE ledger SET amount = amount - 10 * abs(amount) WHERE account ~ '^deposit'",
     "I18": "UPDATE ledger SET amount = amount + 1 WHERE account = 'fees'",

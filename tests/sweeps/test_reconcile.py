@@ -1,11 +1,17 @@
 """On a real chain: what was swept, what is left and what it cost agree to the wei."""
 
+from ctrip.cli import audit
 from ctrip.core.books import Role
 from ctrip.core.ids import NATIVE, Asset, raw
+from ctrip.dev.postgres import Cluster
 from ctrip.flows.reconcile import reconcile
+from ctrip.settings import Database, Network, Secret, Settings, Wallet
 from ctrip.store import ledger
 from ctrip.store.pool import Pool, connection
+from tests.faults.world import WORDS
 from tests.support.anvil import Anvil
+from tests.support.log_lines import logging_left_as_found
+from tests.sweeps.conftest import DATABASE
 from tests.sweeps.world import TREASURY, SweepingWorld, a_sweeping_world
 
 ETHER = 10**18
@@ -35,3 +41,26 @@ async def test_chain_books_and_payments_agree_to_the_wei(pool: Pool, anvil: Anvi
         [one] = (await reconcile(*asked)).differences
         assert (one.asset, one.holds) == (NATIVE, True)
         assert "1 less than it should" in one.what
+
+
+async def test_the_command_audits_a_real_chain(cluster: Cluster, pool: Pool, anvil: Anvil) -> None:
+    """Everything but the typing: its own pool, its own client, a node."""
+    async with a_sweeping_world(pool, anvil) as world:
+        coin = await world.paid(ETHER)
+        await world.settle()
+        settings = Settings(
+            database=Database(url=Secret(cluster.url_of(DATABASE))),
+            wallet=Wallet(mnemonic=WORDS),
+            networks=(Network(chain=world.chain, rpc_urls=(Secret(anvil.url),)),),
+        )
+        with logging_left_as_found():
+            done = await audit.audit(settings, "", accept=False)
+            assert "1 balances compared" in audit.as_text(done)
+            assert "everything agrees" in audit.as_text(done)
+            await anvil.set_balance(raw(coin.address), 0)
+            await world.mine(3)
+            await world.look()
+            [one] = await audit.audit(settings, world.chain.name, accept=False)
+            assert "1 difference; not moved until it is mended: native coin" in audit.as_text([one])
+            [one] = await audit.audit(settings, world.chain.name, accept=True)
+            assert "everything agrees" in audit.as_text([one])

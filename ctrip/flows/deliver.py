@@ -166,13 +166,13 @@ class Sender:
 
     def _leases(self) -> Leases:
         """Return what is ours: an answer frees a slot, unless answers cannot be written."""
-        ended = (*self._written, *self._ended)
-        claims = [*self._under_way.values(), *(end.claim for end in ended)]
-        holds = [True] * len(self._under_way)
+        wire, ended = self._under_way.values(), (*self._written, *self._ended)
+        claims = [*wire, *(end.claim for end in ended)]
+        held = [*wire, *(end.claim for end in ended if self._is_stuck or not end.delivered)]
         return Leases(
             ids={claim.claim_id for claim in claims},
-            endpoints=[claim.endpoint_id for claim in claims],
-            holds=holds + [self._is_stuck or not end.delivered for end in ended],
+            leased=Counter(claim.endpoint_id for claim in claims),
+            held=Counter(claim.endpoint_id for claim in held),
         )
 
     async def _claim(self, count_max: int) -> list[Claim]:
@@ -180,7 +180,7 @@ class Sender:
         async with connection(self._pool) as conn:
             allowed = await self._allowed(conn, now)
             own = self._leases()
-            asked = self._crowd.asks(own.endpoints)
+            asked = self._crowd.asks(own.leased)
             claims = await queue.claim(
                 conn,
                 now=now,

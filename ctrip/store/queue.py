@@ -44,11 +44,11 @@ WITH RECURSIVE waiting AS (
         - (SELECT count(*) FROM (SELECT FROM deliveries l WHERE l.endpoint_id = e.id
            AND l.claim_id IS NOT NULL AND l.due_at > $1 AND l.claim_id <> ALL($8::uuid[])
            ORDER BY l.due_at LIMIT e.concurrency_max) AS lease)
-        - coalesce(greatest(own.held, own.leased - e.concurrency_max), 0), $2) AS slots
+        - coalesce(greatest(own.held, own.leased - e.concurrency_max), 0), $2) AS slots,
+        e.kind, e.format, e.revision, e.failures, e.url
     FROM waiting w JOIN endpoints e ON e.id = w.endpoint_id
     LEFT JOIN unnest($4::text[], $5::int[]) AS pace (id, allowed) ON pace.id = e.id
-    LEFT JOIN (SELECT id, count(*) AS leased, count(*) FILTER (WHERE holds) AS held
-        FROM unnest($9::text[], $10::bool[]) AS claim (id, holds) GROUP BY id) AS own
+    LEFT JOIN unnest($9::text[], $10::int[], $11::int[]) AS own (id, leased, held)
         ON own.id = e.id
     WHERE e.enabled AND (e.paused_until IS NULL OR e.paused_until <= $1)
 ), due AS (
@@ -63,11 +63,10 @@ WITH RECURSIVE waiting AS (
     RETURNING event_id, endpoint_id, claim_id, attempts, faults, manual
 )
 SELECT t.event_id, t.endpoint_id, t.claim_id, t.attempts, t.faults, t.manual, v.payment_id,
-    v.sequence, v.type, v.created_at, v.body, e.kind, e.format, e.revision, e.failures, free.slots,
+    v.sequence, v.type, v.created_at, v.body, e.kind, e.format, e.revision, e.failures, e.slots,
     CASE e.kind WHEN 'site' THEN (SELECT webhook_url FROM payments WHERE id = v.payment_id)
         ELSE e.url END AS url
-FROM taken t JOIN events v ON v.id = t.event_id JOIN endpoints e ON e.id = t.endpoint_id
-JOIN free ON free.id = t.endpoint_id
+FROM taken t JOIN events v ON v.id = t.event_id JOIN free e ON e.id = t.endpoint_id
 """
 
 
@@ -75,11 +74,11 @@ class Leases(Struct, frozen=True, kw_only=True):
     """The leases of a sender that did not write their end yet."""
 
     ids: Collection[UUID]  # of the claims
-    endpoints: Sequence[EndpointId]  # of each lease
-    holds: Sequence[bool]  # its slot; False: it was answered
+    leased: Mapping[EndpointId, int]  # of each endpoint that has any
+    held: Mapping[EndpointId, int]  # slots of it; a lease that was answered holds none
 
 
-NO_LEASES: Final = Leases(ids=(), endpoints=(), holds=())
+NO_LEASES: Final = Leases(ids=(), leased={}, held={})
 
 
 async def claim(
@@ -109,8 +108,9 @@ async def claim(
         tried_after,
         claim_id,
         list(own.ids),
-        list(own.endpoints),
-        list(own.holds),
+        list(own.leased),
+        list(own.leased.values()),
+        [own.held.get(one, 0) for one in own.leased],
     )
     return [convert({**row}, Claim) for row in rows]
 

@@ -1,16 +1,20 @@
 """A seller of RPC access in front of a node: its URL holds the customer's key, twice.
 
 It answers as well as the node does, or badly: what it says then repeats the URL, as some do.
+It keeps every transaction that it was ever handed, whatever became of it.
 """
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Literal
+from typing import Final, Literal
 
 from aiohttp import ClientSession, web
 from yarl import URL
 
 from tests.support.canaries import RPC_PATH_KEY, RPC_QUERY_KEY
+
+SEND: Final = "eth_sendRawTransaction"
 
 Mood = Literal["serves", "refuses", "errs", "hangs up"]
 
@@ -21,6 +25,7 @@ class Provider:
     def __init__(self, node: str, session: ClientSession) -> None:
         self.origin = ""
         self.mood: Mood = "serves"
+        self.handed: set[str] = set()  # transactions, as they were signed
         self._node = node
         self._session = session
 
@@ -33,6 +38,10 @@ class Provider:
         body = await request.read()
         if request.rel_url != URL(f"/v2/{RPC_PATH_KEY}?apikey={RPC_QUERY_KEY}"):
             return web.Response(status=401)
+        if SEND.encode() in body:
+            calls = json.loads(body)
+            for call in calls if isinstance(calls, list) else [calls]:
+                self.handed |= {call["params"][0]} if call["method"] == SEND else set()
         match self.mood:
             case "refuses":
                 return web.Response(status=403, text=f"{request.url} has used up its quota")

@@ -40,6 +40,7 @@ chains:
     rpc_url: {rpc_url}
     confirmations: {confirmations}
     finality_depth: 64
+    block_seconds: {block_seconds}
     poll_interval_seconds: 0.1
     coin: {{ symbol: ETH, decimals: 18 }}
     tokens:
@@ -75,9 +76,18 @@ class World(NamedTuple):
 
 @asynccontextmanager
 async def world(
-    database_url: str, evidence: Evidence, warm: WarmCtrip, *, confirmations: int = 3
+    database_url: str,
+    evidence: Evidence,
+    warm: WarmCtrip,
+    *,
+    confirmations: int = 3,
+    block_seconds: int = 12,
+    treasury: str = "",
 ) -> AsyncIterator[World]:
-    """Start a chain that mines when told to, a receiver, and a gateway that is not yet started."""
+    """Start a chain that mines when told to, a receiver, and a gateway that is not yet started.
+
+    With a treasury it sweeps.
+    """
     timeout = ClientTimeout(total=10)
     with tempfile.TemporaryDirectory(prefix="ctrip-test-") as name:
         folder = Path(name)
@@ -89,10 +99,15 @@ async def world(
         ):
             contract = await chain.ensure_token()
             text = CHAINS.format(
-                rpc_url=rpc.template, confirmations=confirmations, token=tokens.ADDRESS
+                rpc_url=rpc.template,
+                confirmations=confirmations,
+                block_seconds=block_seconds,
+                token=tokens.ADDRESS,
             )
             (folder / "chains.yaml").write_text(text)
             variables = environ(database_url, shop.url)
+            if treasury:
+                variables |= swept_to(treasury, folder)
             gateway = Gateway(folder, variables, session, evidence, warm)
             try:
                 yield World(gateway, chain, rpc, shop, contract, token_id())
@@ -111,6 +126,18 @@ def token_id() -> str:
             decimals=tokens.DECIMALS,
         ).id
     )
+
+
+def swept_to(treasury: str, folder: Path) -> dict[str, str]:
+    """Return what more is configured where money is swept, by words in a file."""
+    words = folder / "words"
+    words.touch(0o600)
+    words.write_text(canaries.MNEMONIC)
+    return {
+        "CTRIP_SETTLEMENT_MODE": "sweep",
+        "CTRIP_SETTLEMENT_TREASURY": treasury,
+        "CTRIP_SETTLEMENT_MNEMONIC_FILE": str(words),
+    }
 
 
 def environ(database_url: str, webhook_url: str) -> dict[str, str]:

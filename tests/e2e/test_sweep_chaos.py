@@ -1,0 +1,219 @@
+"""Payments are swept while the gateway is killed and the chain forgets: the money moves once.
+
+Each run has kills at random moments, a node that loses its pool, and reorgs that drop sweeps. What
+is left is held against the chain, which is read without any of ctrip's own code.
+
+    CHAOS_PAYMENTS=200 CHAOS_KILLS=100 make test ARGS="tests/e2e/test_sweep_chaos.py -s"
+
+takes some minutes.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Sequence
+from random import Random, SystemRandom
+from typing import Any, Final
+
+import asyncpg
+import pytest
+
+from ctrip.core.ids import RawAddress
+from ctrip.wallet.derive import checksum
+from ctrip.wallet.sign import Signer
+from tests.support.canaries import MNEMONIC, Evidence
+from tests.support.chaos import Bought
+from tests.support.forgetful import forgetting
+from tests.support.gateway import Gateway
+from tests.support.story import COIN, Story, meanings, told_by
+from tests.support.waiting import until
+from tests.support.warm_ctrip import WarmCtrip
+from tests.support.world import World, world
+
+TREASURY: Final = "0x" + "7e" * 20
+PURSE: Final = 10**18  # wei in the gas wallet
+PAYMENTS, KILLS = 50, 8  # unless the environment says otherwise
+CREATED_AT_ONCE_MAX: Final = 50
+LIFE_SECONDS: Final = (0.0, 1.2)  # of a gateway that listens
+PAID_SECONDS: Final = 0.8  # for each kill: all is paid bit by bit while they come
+SETTLE_SECONDS_MAX: Final = 60.0  # it takes 8
+
+
+@pytest.fixture
+async def sweeping(database: str, evidence: Evidence, warm: WarmCtrip) -> AsyncIterator[World]:
+    """A world whose gateway sweeps, once it is started."""
+    treasury = checksum(RawAddress(TREASURY))
+    async with world(database, evidence, warm, block_seconds=1, treasury=treasury) as it:
+        await it.chain.set_balance(gas_wallet(), PURSE)
+        yield it
+
+
+def gas_wallet() -> RawAddress:
+    return Signer(bytearray(MNEMONIC.encode())).gas_address
+
+
+async def test_kills_lost_pools_and_reorgs_move_the_money_once(
+    sweeping: World, database: str
+) -> None:
+    seed = asked("CHAOS_SEED", SystemRandom().getrandbits(32))
+    kills, payments = asked("CHAOS_KILLS", KILLS), asked("CHAOS_PAYMENTS", PAYMENTS)
+    print(f"repeat with CHAOS_SEED={seed}")  # noqa: T201  shown when it fails
+    random = Random(seed)
+    await sweeping.fund(coin=10**24, token=10**12)
+    await sweeping.gateway.start()
+    bought = await buy(sweeping, payments, random)
+    async with forgetting(sweeping.chain, seed) as chain:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(kill(sweeping.gateway, kills, random))
+            for one in bought:
+                tasks.create_task(pay(sweeping, one, chain.purse, random, PAID_SECONDS * kills))
+        conn = await asyncpg.connect(database)
+        await all_settled(conn, payments)
+    print(f"{kills} kills; the chain forgot {len(chain.dropped)} of our transactions")  # noqa: T201
+    assert chain.dropped, "nothing of ours was ever dropped"
+    await check_audit(sweeping, payments)
+    story = await told_by(sweeping.chain)
+    await check_payments(sweeping, bought, story)
+    await check_books(sweeping, conn, bought, story)
+    check_handed(sweeping, bought, story)
+    await conn.close()
+    assert not sweeping.gateway.faults()
+
+
+def asked(name: str, otherwise: int) -> int:
+    """Return a number from the environment, if it is there."""
+    return int(os.environ.get(name) or otherwise)
+
+
+async def buy(it: World, count: int, random: Random) -> list[Bought]:
+    """Create payments in coin and in tokens, mixed; nothing is paid."""
+    limit = asyncio.Semaphore(CREATED_AT_ONCE_MAX)
+
+    async def create(asset: dict[str, str], unit: int) -> Bought:
+        async with limit:
+            amount = random.randrange(1, 10**6) * unit
+            return Bought(await it.gateway.create(amount=str(amount), **asset), [])
+
+    kinds: Sequence[tuple[dict[str, str], int]] = [({}, 10**13), ({"token_id": it.token_id}, 1)]
+    return list(await asyncio.gather(*(create(*random.choice(kinds)) for _ in range(count))))
+
+
+async def pay(
+    it: World, bought: Bought, purse: asyncio.Lock, random: Random, seconds: float
+) -> None:
+    """Pay at some moment, often in two parts."""
+    amount = int(bought.payment["amount"])
+    first = random.choice((amount, amount // 2))
+    for part in (first, amount - first):
+        await asyncio.sleep(random.uniform(0, seconds / 2))
+        if part:
+            async with purse:
+                bought.hashes.append(str(await it.pay(bought.payment, part)))
+
+
+async def kill(gateway: Gateway, times: int, random: Random) -> None:
+    """Kill the gateway so often, and leave it alive."""
+    for _ in range(times):
+        await gateway.listening()
+        await asyncio.sleep(random.uniform(*LIFE_SECONDS))
+        gateway.kill()
+        gateway.launch()
+    await gateway.listening()
+
+
+async def all_settled(conn: "asyncpg.Connection[Any]", count: int) -> None:
+    """Wait until so many payments are settled, and what settled them is final."""
+
+    async def look() -> bool:
+        query = """
+        SELECT (SELECT count(*) FROM payments WHERE status = 'settled') AS settled,
+            (SELECT count(*) FROM sweeps WHERE state <> 'final') AS sweeps,
+            (SELECT count(*) FROM sendings WHERE NOT final) AS sendings
+        """
+        row = await conn.fetchrow(query)
+        assert row is not None
+        return tuple(row) == (count, 0, 0)
+
+    await until("all is settled", look, seconds=SETTLE_SECONDS_MAX)
+
+
+async def check_audit(it: World, count: int) -> None:
+    """Let `ctrip audit` say whether everything agrees."""
+    done = await it.gateway.run("audit", "--json")
+    assert done.returncode == 0, done.stdout
+    [chain] = json.loads(done.stdout)
+    assert (chain["differences"], chain["uncompared"], chain["under_way"]) == ([], "", 0)
+    assert chain["balances"] > count
+
+
+async def check_payments(it: World, bought: Sequence[Bought], story: Story) -> None:
+    """Compare payments with what payers sent, what came and what went, to the wei."""
+    gas, arrived = gas_wallet(), dict.fromkeys((COIN, it.token), 0)
+    for one in bought:
+        payment = await it.gateway.get(one.payment["id"])
+        assert payment["status"] == "settled"
+        assert payment["amount_received"] == payment["amount"]
+        address, is_token = payment["address"].lower(), bool(payment["token_id"])
+        asset = it.token if is_token else COIN
+        came, went = story.of(address)
+        paid = {move.tx_hash: move.amount for move in came if move.sender != gas}
+        assert {t["tx_hash"]: t["amount"] for t in payment["transfers"]} == paid
+        assert paid.keys() == set(one.hashes)
+        fuel = [(move.asset, move.sender) for move in came if move.sender == gas]
+        assert fuel == [(COIN, gas)] * is_token, "its gas came once"
+        [moved] = went
+        assert (moved.recipient, moved.asset) == (TREASURY, asset)
+        assert story.nonces[address] == [0]
+        if is_token:
+            assert moved.amount == payment["amount"]
+        arrived[asset] += moved.amount
+        for held in arrived:
+            assert await balance(it, address, held) == story.balance(address, held)
+    for asset, amount in arrived.items():
+        assert await balance(it, TREASURY, asset) == amount > 0
+    assert await balance(it, gas, COIN) == PURSE + story.balance(gas, COIN)
+
+
+async def check_books(
+    it: World, conn: "asyncpg.Connection[Any]", bought: Sequence[Bought], story: Story
+) -> None:
+    """Compare every account of the ledger with the chain."""
+    rows = await conn.fetch("SELECT account, asset, sum(amount) AS n FROM ledger GROUP BY 1, 2")
+    booked = {(row["account"], row["asset"]): int(row["n"]) for row in rows if row["n"]}
+    deposits = [one.payment["address"].lower() for one in bought]
+    expected = {("fees", COIN): sum(story.fees[one] for one in (*deposits, gas_wallet()))}
+    for asset in (COIN, it.token):
+        accounts = {f"deposit:{one}": one for one in deposits} | {
+            f"treasury:{TREASURY}": TREASURY,
+            f"gas:{gas_wallet()}": gas_wallet(),
+        }
+        for account, address in accounts.items():
+            expected[(account, asset)] = story.balance(address, asset)
+        paid = [
+            one.payment["amount"]
+            for one in bought
+            if (asset == COIN) != bool(one.payment["token_id"])
+        ]
+        expected[("payers", asset)] = -sum(paid)
+    assert booked == {key: amount for key, amount in expected.items() if amount}
+
+
+def check_handed(it: World, bought: Sequence[Bought], story: Story) -> None:
+    """No nonce was ever offered to a node for two things, whether or not it came to a block."""
+    handed = meanings(it.provider.handed)
+    assert all(len(meant) == 1 for meant in handed.values())
+    tokens = {b.payment["address"].lower() for b in bought if b.payment["token_id"]}
+    coins = {b.payment["address"].lower() for b in bought} - tokens
+    gas = gas_wallet()
+    assert {at for at in handed if at[0] != gas} == {(one, 0) for one in tokens | coins}
+    fuelled = {to for (sender, _), [(to, _)] in handed.items() if sender == gas}
+    assert fuelled == tokens
+    assert sorted(story.nonces[gas]) == list(range(len(tokens)))
+
+
+async def balance(it: World, owner: str, asset: str) -> int:
+    """Return what an address holds."""
+    if asset == COIN:
+        return int(await it.chain.rpc("eth_getBalance", owner, "latest"), 16)
+    call = {"to": asset, "data": f"0x70a08231{owner[2:]:0>64}"}
+    return int(await it.chain.rpc("eth_call", call, "latest"), 16)

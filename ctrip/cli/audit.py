@@ -5,21 +5,16 @@ nothing differs any more.
 """
 
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from typing import Final
 
 from msgspec import json
+from msgspec.structs import replace
 
-from ctrip import logs
-from ctrip.assembly import close
-from ctrip.chain.rpc import RpcChain
-from ctrip.cli.rescan import network_of
-from ctrip.clock import SystemClock
+from ctrip.cli.chains import network_of, outsides
 from ctrip.core.books import Difference
 from ctrip.core.ids import NATIVE, Asset
 from ctrip.flows.reconcile import Reconciliation, reconcile
-from ctrip.settings import Log, Settings, secrets_of
-from ctrip.store.pool import connect
+from ctrip.settings import Log, Settings
 
 POOL_SIZE_MAX: Final = 2  # connections: one chain after another
 
@@ -27,17 +22,14 @@ POOL_SIZE_MAX: Final = 2  # connections: one chain after another
 async def audit(settings: Settings, chain: str, *, accept: bool) -> list[Reconciliation]:
     """Compare the books of one chain, or of all."""
     networks = [network_of(settings.networks, chain)] if chain else settings.networks
-    logs.configure(Log(level="error", format="text"), secrets_of(settings))
-    done = []
-    async with AsyncExitStack() as stack:
-        pool = await connect(settings.database.url, size_max=POOL_SIZE_MAX)
-        stack.push_async_callback(close, pool)
-        clock = SystemClock()
-        for network in networks:
-            client = RpcChain(network.chain, network.rpc_urls, clock)
-            stack.push_async_callback(client.close)
-            done.append(await reconcile(network.chain, client, pool, clock, accept=accept))
-    return done
+    quiet = replace(settings, log=Log(level="error", format="text"))
+    async with outsides(quiet, networks, connections=POOL_SIZE_MAX) as it:
+        return [
+            await reconcile(
+                network.chain, it.clients[network.chain.name], it.pool, it.clock, accept=accept
+            )
+            for network in networks
+        ]
 
 
 def as_text(done: Sequence[Reconciliation]) -> str:

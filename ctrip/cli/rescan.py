@@ -5,25 +5,21 @@ same command, or by a gateway that runs.
 """
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from typing import Final
 
 from msgspec import Struct, json
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ctrip import logs
-from ctrip.assembly import close
-from ctrip.chain.rpc import RpcChain
-from ctrip.clock import Clock, SystemClock
+from ctrip.cli.chains import network_of, outsides
+from ctrip.clock import Clock
 from ctrip.core.errors import OutageError
 from ctrip.core.ids import BlockNumber
-from ctrip.flows.rescan import WINDOWS_AT_ONCE_MAX, RangeRefused, Rescanner, Step, ask
+from ctrip.flows.rescan import WINDOWS_AT_ONCE_MAX, Rescanner, Step, ask
 from ctrip.flows.supervise import backoff_seconds
-from ctrip.settings import Network, Settings, secrets_of
+from ctrip.settings import Settings
 from ctrip.store import rescans
-from ctrip.store.pool import Pool, connect, connection
+from ctrip.store.pool import Pool, connection
 from ctrip.store.rescans import Rescan
 
 RACED_SECONDS: Final = 1.0  # a gateway reads the same range: look again how far it came
@@ -46,30 +42,15 @@ class Rescanned(Struct, frozen=True, kw_only=True):
 async def rescan(settings: Settings, chain: str, first: int, last: int) -> Rescanned:
     """Read a range of a chain to its end, or as far as it is final."""
     network = network_of(settings.networks, chain)
-    logs.configure(settings.log, secrets_of(settings))
-    async with AsyncExitStack() as stack:
-        pool = await connect(settings.database.url, size_max=WINDOWS_AT_ONCE_MAX)
-        stack.push_async_callback(close, pool)
-        clock = SystemClock()
-        client = RpcChain(network.chain, network.rpc_urls, clock)
-        stack.push_async_callback(client.close)
+    async with outsides(settings, [network], connections=WINDOWS_AT_ONCE_MAX) as it:
         rescanner = Rescanner(
             network.chain,
-            client,
-            pool,
-            clock,
+            it.clients[network.chain.name],
+            it.pool,
+            it.clock,
             asyncio.Event(),  # a gateway's senders look by themselves, once a second
         )
-        return await run(rescanner, pool, clock, BlockNumber(first), BlockNumber(last))
-
-
-def network_of(networks: Sequence[Network], chain: str) -> Network:
-    """Return the network that was named."""
-    found = next((network for network in networks if network.chain.name == chain), None)
-    if found is None:
-        served = ", ".join(network.chain.name for network in networks)
-        raise RangeRefused(f"--chain: {chain} is not served; name one of: {served}")
-    return found
+        return await run(rescanner, it.pool, it.clock, BlockNumber(first), BlockNumber(last))
 
 
 async def run(

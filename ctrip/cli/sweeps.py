@@ -2,17 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from typing import Final, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ctrip import logs
-from ctrip.assembly import close
-from ctrip.chain.rpc import RpcChain
-from ctrip.cli.rescan import network_of
+from ctrip.cli.chains import network_of, outsides
 from ctrip.clock import SystemClock
 from ctrip.core.bundles import ToSend, ToSign
 from ctrip.core.errors import ConfigError
@@ -22,9 +18,9 @@ from ctrip.core.sending import UNDER_WAY
 from ctrip.core.sweep import WAITS, Drop, Sweep, SweepState, after
 from ctrip.flows.export import EXPORTED, Exporter
 from ctrip.flows.follow import Follower
-from ctrip.settings import Settings, secrets_of
+from ctrip.settings import Settings
 from ctrip.store import sendings, sweeps
-from ctrip.store.pool import Conn, Pool, connect, connection, transaction
+from ctrip.store.pool import Conn, Pool, connection, transaction
 
 LISTED_MAX: Final = 10_000
 POOL_SIZE_MAX: Final = 4
@@ -74,17 +70,13 @@ async def on_chain(
     network = network_of(settings.networks, chain)
     if network.chain.settlement.mode is not Settles.EXPORT:
         raise ConfigError(f'{chain} is not settled by export; set mode = "export" for it')
-    logs.configure(settings.log, secrets_of(settings))
-    async with AsyncExitStack() as stack:
-        pool = await connect(settings.database.url, size_max=POOL_SIZE_MAX)
-        stack.push_async_callback(close, pool)
-        clock = SystemClock()
-        client = RpcChain(network.chain, network.rpc_urls, clock)
-        stack.push_async_callback(client.close)
+    async with outsides(settings, [network], connections=POOL_SIZE_MAX) as it:
+        transactor = it.clients[network.chain.name].transactor()
         # A gateway's senders look by themselves, once a second.
-        common = (network.chain, client.transactor(), pool, clock, asyncio.Event(), None)
+        common = (network.chain, transactor, it.pool, it.clock, asyncio.Event(), None)
         gas_wallet = RawAddress(settings.settlement.gas_wallet.lower())
-        return await work(Exporter(*common, gas_wallet=gas_wallet), Follower(*common), pool)
+        exporter = Exporter(*common, gas_wallet=gas_wallet)
+        return await work(exporter, Follower(*common), it.pool)
 
 
 async def list_open(conn: Conn, chain: str) -> list[Sweep]:

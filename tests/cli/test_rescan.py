@@ -6,10 +6,12 @@ import pytest
 
 from ctrip.chain.rpc import RpcChain
 from ctrip.cli import rescan
+from ctrip.cli.chains import network_of
 from ctrip.clock import SystemClock
+from ctrip.core.errors import ConfigError
 from ctrip.core.ids import BlockNumber
 from ctrip.flows.health import Health
-from ctrip.flows.rescan import RangeRefused, Rescanner, Step
+from ctrip.flows.rescan import Rescanner, Step
 from ctrip.flows.watch import Watcher
 from ctrip.settings import Database, Network, Secret, Settings, Wallet
 from ctrip.store.pool import Pool
@@ -96,9 +98,9 @@ async def test_the_command_waits_out_a_moment_without_an_answer(world: World) ->
 
 
 def test_the_command_names_the_chains_that_it_could_read() -> None:
-    with pytest.raises(RangeRefused, match="--chain: moon is not served; name one of: anvil"):
-        rescan.network_of([NETWORK], "moon")
-    assert rescan.network_of([NETWORK], "anvil") is NETWORK
+    with pytest.raises(ConfigError, match="--chain: moon is not served; name one of: anvil"):
+        network_of([NETWORK], "moon")
+    assert network_of([NETWORK], "anvil") is NETWORK
 
 
 async def test_the_command_reads_a_real_chain(database: str, pool: Pool) -> None:

@@ -17,7 +17,15 @@ from typing import Any, Final
 import uvloop
 
 from ctrip import logs
-from ctrip.assembly import Gateway, assemble, creator_of, endpoints_of, explainer_of, sender_of
+from ctrip.assembly import (
+    Gateway,
+    assemble,
+    creator_of,
+    endpoints_of,
+    explainer_of,
+    refunds_of,
+    sender_of,
+)
 from ctrip.core.chains import Chain
 from ctrip.core.payment import Settles
 from ctrip.flows.act import Acts
@@ -33,6 +41,7 @@ from ctrip.flows.plan import PLAN_SECONDS, Planner
 from ctrip.flows.probe import PROBE_SECONDS, Probe
 from ctrip.flows.prune import PRUNE_SECONDS, Pruner
 from ctrip.flows.reconcile import RECONCILE_SECONDS, Reconciler
+from ctrip.flows.refund import REFUND_SECONDS, Refunder
 from ctrip.flows.repeat import Repeats
 from ctrip.flows.replay import REPLAY_SECONDS, Replayer
 from ctrip.flows.reread import REREAD_SECONDS, Rereader
@@ -157,6 +166,7 @@ def settlement(gateway: Gateway, chain: Chain) -> Mapping[str, tuple[RunOnce, fl
     duties = {"plan": (plan, PLAN_SECONDS), "follow": follow}
     if mode is Settles.SWEEP:
         duties["sweep"] = (Sweeper(*moving).run_once, SWEEP_SECONDS)
+        duties["refund"] = (Refunder(*moving).run_once, REFUND_SECONDS)
     return duties
 
 
@@ -207,6 +217,7 @@ async def serve_http(
             clock=gateway.clock,
             creator=creator_of(gateway),
             acts=Acts(gateway.pool, gateway.clock, gateway.news),
+            refunds=refunds_of(gateway),
             endpoints=endpoints_of(gateway),
             tidings=gateway.tidings,
             audience=gateway.audience,

@@ -27,6 +27,7 @@ from ctrip.flows.create import Creator
 from ctrip.flows.deliver import LEASE_MARGIN, Sender, Spawn
 from ctrip.flows.endpoints import Endpoints
 from ctrip.flows.explain import Explainer
+from ctrip.flows.give_back import Refunds
 from ctrip.flows.health import Health
 from ctrip.flows.keybook import Keybook
 from ctrip.flows.news import News
@@ -187,6 +188,12 @@ def explainer_of(gateway: Gateway) -> Explainer:
     """Return who is asked why a payment is not paid."""
     chains = [network.chain for network in gateway.settings.networks]
     return Explainer(chains, gateway.clients, gateway.pool, gateway.clock, gateway.health)
+
+
+def refunds_of(gateway: Gateway) -> Refunds:
+    """Return what takes in refunds."""
+    chains = [network.chain for network in gateway.settings.networks]
+    return Refunds(chains, gateway.signer, gateway.pool, gateway.clock)
 
 
 def creator_of(gateway: Gateway) -> Creator:

@@ -24,7 +24,9 @@ TIME: Final = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?) ?(s|min)", re.ASCII)
 UNIT_SECONDS: Final = {"s": 1, "min": 60}
 
 # The fields whose text counts, and not what YAML makes of it.
-AS_WRITTEN: Final = frozenset({"confirmations", "below", "second_opinion_above", "sweep_min"})
+AS_WRITTEN: Final = frozenset(
+    {"confirmations", "below", "second_opinion_above", "sweep_min", "refund_per_day_max"}
+)
 
 DEPTH_WORDS: Final = (
     f"a whole number of blocks from 1 up to {DEPTH_MAX}, or a time such as 15 s or 2 min"
@@ -52,6 +54,7 @@ class TermsEntry(Struct, frozen=True, kw_only=True):
     tiers: tuple[Any, ...] = ()
     second_opinion_above: Coins | None = None
     sweep_min: Coins = "0"
+    refund_per_day_max: Coins | None = None
     prices: dict[str, Any] = {}
 
 
@@ -84,7 +87,16 @@ def read_terms(
         if bounds and bounds.endpoints < 2:  # noqa: PLR2004  one that says it, one to ask
             sheet.fault(place, "needs a second endpoint; list two operators in rpc_urls")
     least = told(sheet, (*path, "sweep_min"), base_units, entry.sweep_min, decimals)
-    return Terms(tiers=tuple(tiers), second_opinion_above=above, sweep_min=least or Amount(0))
+    daily = None
+    if entry.refund_per_day_max is not None:
+        place = (*path, "refund_per_day_max")
+        daily = told(sheet, place, base_units, entry.refund_per_day_max, decimals)
+    return Terms(
+        tiers=tuple(tiers),
+        second_opinion_above=above,
+        sweep_min=least or Amount(0),
+        refund_per_day_max=daily,
+    )
 
 
 def read_tier(

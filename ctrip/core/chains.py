@@ -74,8 +74,12 @@ class Chain(Struct, frozen=True, kw_only=True):
 
     def rule(self, asset: Asset) -> Rule:
         """Return what is asked of sweeps of an asset of this chain."""
-        terms = {token.asset: token.terms for token in self.tokens} | {NATIVE: self.coin_terms}
         return Rule(
-            amount_min=terms.get(asset, Terms()).sweep_min,
+            amount_min=self.terms(asset).sweep_min,
             fee_percent_max=self.settlement.fee_percent_max,
         )
+
+    def terms(self, asset: Asset) -> Terms:
+        """Return what is asked of an asset; of one that is not listed, nothing."""
+        terms = {token.asset: token.terms for token in self.tokens} | {NATIVE: self.coin_terms}
+        return terms.get(asset, Terms())

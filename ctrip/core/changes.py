@@ -8,7 +8,16 @@ from datetime import datetime
 from msgspec import Struct
 
 from ctrip.core.blocks import Header
-from ctrip.core.ids import Amount, Asset, BlockHash, BlockNumber, ChainName
+from ctrip.core.ids import (
+    Address,
+    Amount,
+    Asset,
+    BlockHash,
+    BlockNumber,
+    ChainName,
+    RefundId,
+    TxHash,
+)
 from ctrip.core.payment import Transfer, TransferKey
 
 
@@ -58,6 +67,20 @@ class TransferSwept(Struct, frozen=True):
     block_number: BlockNumber | None  # None: none does any more
 
 
+class Refunded(Struct, frozen=True, kw_only=True):
+    """A block paid a refund out, or a reorg dropped the one that had."""
+
+    refund_id: RefundId
+    tx_hash: TxHash | None
+    block_number: BlockNumber | None  # None: none has paid it any more
+
+
+class RefundFailed(Struct, frozen=True):
+    """A refund ended without being paid out."""
+
+    refund_id: RefundId
+
+
 class ChainStood(Struct, frozen=True):
     """A chain stood still, or was out of our reach, between two moments of our clock."""
 
@@ -86,13 +109,23 @@ class Extended(Struct, frozen=True):
     until: datetime
 
 
-Decision = Cancelled | Accepted | Extended  # of the shop
+class RefundAsked(Struct, frozen=True, kw_only=True):
+    """The shop gives money back."""
+
+    refund_id: RefundId
+    to: Address
+    amount: Amount | None  # None: all that is left
+
+
+Decision = Cancelled | Accepted | Extended | RefundAsked  # of the shop
 
 Change = (
     TransferSeen
     | TransferLost
     | TransferVouched
     | TransferSwept
+    | Refunded
+    | RefundFailed
     | BalanceRead
     | HeadMoved
     | ChainStood

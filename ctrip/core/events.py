@@ -26,6 +26,7 @@ class EventType(StrEnum):
     REORGED = "payment.reorged"
     CANCELLED = "payment.cancelled"
     UNEXPECTED_TRANSFER = "payment.unexpected_transfer"
+    REFUNDED = "payment.refunded"
     TEST = "webhook.test"
     ENDPOINT_DISABLED = "webhook.endpoint_disabled"
 

@@ -25,6 +25,9 @@ from ctrip.core.changes import (
     ClockRead,
     Extended,
     HeadMoved,
+    RefundAsked,
+    Refunded,
+    RefundFailed,
     TransferLost,
     TransferSeen,
     TransferSwept,
@@ -32,7 +35,7 @@ from ctrip.core.changes import (
 )
 from ctrip.core.errors import InvariantError
 from ctrip.core.ids import Amount, RawAddress, TxHash, raw
-from ctrip.core.payment import Payment, Source, Status, Transfer, TransferKey
+from ctrip.core.payment import GivenBack, Payment, Source, Status, Transfer, TransferKey
 
 # Money is on its way through; the address stays watched however late it gets.
 UNDER_WAY: Final = frozenset({Status.DETECTED, Status.CONFIRMED, Status.PAID})
@@ -46,10 +49,10 @@ def absorb(payment: Payment, change: Change) -> Payment:
             return see(payment, transfer)
         case TransferLost():
             return lose(payment, change)
-        case TransferVouched():
-            return vouch(payment, change)
-        case TransferSwept():
-            return sweep(payment, change)
+        case TransferVouched() | TransferSwept():
+            return mark(payment, change)
+        case Refunded() | RefundFailed():
+            return pay_back(payment, change)
         case BalanceRead():
             return weigh(payment, change)
         case HeadMoved():
@@ -60,7 +63,7 @@ def absorb(payment: Payment, change: Change) -> Payment:
             over = now >= payment.watched_until and payment.status not in UNDER_WAY
             lapsed = payment.lapsed or now >= payment.expires_at
             return replace(payment, lapsed=lapsed, closed=payment.closed or over)
-        case Cancelled() | Accepted() | Extended():
+        case Cancelled() | Accepted() | Extended() | RefundAsked():
             return decide(payment, change)
         case _:
             assert_never(change)
@@ -148,28 +151,50 @@ def weigh(payment: Payment, read: BalanceRead) -> Payment:
     )
 
 
-def vouch(payment: Payment, vouched: TransferVouched) -> Payment:
-    """Note that a second endpoint shows a transfer where the first one did."""
+def mark(payment: Payment, change: TransferVouched | TransferSwept) -> Payment:
+    """Note what became of a transfer that is known."""
     return replace(
         payment,
-        transfers=tuple(
-            replace(t, vouched=True)
-            if t.key == vouched.key and t.block_hash == vouched.block_hash
-            else t
-            for t in payment.transfers
+        transfers=tuple(marked(t, change) if t.key == change.key else t for t in payment.transfers),
+    )
+
+
+def marked(transfer: Transfer, change: TransferVouched | TransferSwept) -> Transfer:
+    """Note that a second endpoint shows a transfer, or in which block its money was moved on."""
+    match change:
+        case TransferVouched():
+            is_same = transfer.block_hash == change.block_hash
+            return replace(transfer, vouched=True) if is_same else transfer
+        case TransferSwept():
+            return replace(transfer, swept_in=change.block_number)
+
+
+def pay_back(payment: Payment, change: Refunded | RefundFailed) -> Payment:
+    """Note what became of a refund."""
+    return replace(
+        payment,
+        refunds=tuple(
+            paid_back(back, change) if back.id == change.refund_id else back
+            for back in payment.refunds
         ),
     )
 
 
-def sweep(payment: Payment, swept: TransferSwept) -> Payment:
-    """Note in which block a transfer's money was moved on, or that no block has done so."""
-    return replace(
-        payment,
-        transfers=tuple(
-            replace(t, swept_in=swept.block_number) if t.key == swept.key else t
-            for t in payment.transfers
-        ),
-    )
+def paid_back(back: GivenBack, change: Refunded | RefundFailed) -> GivenBack:
+    """Note which block paid a refund out, that none does any more, or that none ever will."""
+    if back.failed:
+        return back
+    match change:
+        case Refunded():
+            is_paid = change.block_number is not None
+            return replace(
+                back,
+                tx_hash=change.tx_hash,
+                block_number=change.block_number,
+                told=back.told or is_paid,
+            )
+        case RefundFailed():
+            return replace(back, tx_hash=None, block_number=None, failed=True)
 
 
 def extend(payment: Payment, stood: ChainStood) -> Payment:

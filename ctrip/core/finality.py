@@ -42,6 +42,7 @@ class Terms(Struct, frozen=True, kw_only=True):
     tiers: tuple[Tier, ...] = ()  # the lowest first
     second_opinion_above: Amount | None = None  # base units; None: one endpoint's word is enough
     sweep_min: Amount = Amount(0)  # what is less is not worth moving to the treasury
+    refund_per_day_max: Amount | None = None  # within 24 hours; None: nothing is refunded
 
 
 def depth_for(amount: Amount, rule: Depth, terms: Terms) -> Depth:

@@ -15,6 +15,7 @@ KeyId = NewType("KeyId", UUID)  # of an API key
 PaymentId = NewType("PaymentId", UUID)
 TokenId = NewType("TokenId", UUID)
 SweepId = NewType("SweepId", UUID)
+RefundId = NewType("RefundId", UUID)
 SendingId = NewType("SendingId", UUID)
 EventId = NewType("EventId", str)
 ChainName = NewType("ChainName", str)

@@ -22,11 +22,14 @@ What always holds (tests cite these):
     I1  a status moves only along EDGES
     I2  amount_received is the sum of the live transfers in the payment's own asset
     I3  finalized money is never taken back
-    I4  there is an event iff a status moved, a flag appeared, or money came that a flag tells of
+    I4  there is an event iff a status moved, a flag appeared, money came that a flag tells of,
+        or money went back
     I5  the same change twice is one change
     I6  every event row has its delivery rows, written in the same transaction
     I7  sequence counts a payment's events: 1, 2, 3, ... without a hole
     I8  money counts once, however often its transaction is mined again
+    I9  never is more given back than had come for good when it was asked for
+    I10 a refund is announced once, however often it is mined again
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +38,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ctrip.core.acts import gives_back
 from ctrip.core.changes import Change, HeadMoved
 from ctrip.core.errors import InvariantError
 from ctrip.core.events import OF_FLAG, OF_STATUS, EventType, PaymentEvent
@@ -106,7 +110,7 @@ def next_status(payment: Payment) -> Status:
             return Status.PAID
         case Status.PAID if is_final(payment, needed):
             return Status.SETTLED
-        case Status.EXPIRED if covered:
+        case Status.EXPIRED if covered and not gives_back(payment):
             return Status.DETECTED
         case Status.EXPIRED if payment.closed and not payment.live():
             return Status.FAILED
@@ -174,6 +178,8 @@ def announce(before: Payment, after: Payment) -> Iterator[EventType]:
             yield OF_FLAG[flag]
     if own and (before.status is Status.FAILED or is_beyond(before, after, fresh, own)):
         yield EventType.UNEXPECTED_TRANSFER
+    if {back.id for back in after.refunds if back.told} > {b.id for b in before.refunds if b.told}:
+        yield EventType.REFUNDED
 
 
 def is_beyond(

@@ -27,6 +27,7 @@ from ctrip.core.ids import (
     KeyId,
     PaymentId,
     RawAddress,
+    RefundId,
     TokenId,
     TxHash,
 )
@@ -111,6 +112,18 @@ class Transfer(Struct, frozen=True, kw_only=True, gc=False):
         return self.block_time if self.first_time is None else self.first_time
 
 
+class GivenBack(Struct, frozen=True, kw_only=True, gc=False):
+    """A part of the money that goes back to whoever paid (core/refund.py)."""
+
+    id: RefundId
+    to: Address
+    amount: Amount
+    tx_hash: TxHash | None = None  # that paid it out
+    block_number: BlockNumber | None = None  # which that is in; None: in none
+    told: bool = False  # a block had paid it out, and it was announced
+    failed: bool = False  # it ended without being paid out
+
+
 class Payment(Struct, frozen=True, kw_only=True, gc=False):
     """All that is needed to decide what happens next to one payment."""
 
@@ -143,6 +156,7 @@ class Payment(Struct, frozen=True, kw_only=True, gc=False):
     settles: Settles = Settles.HOLD
     # The facts.
     transfers: tuple[Transfer, ...] = ()
+    refunds: tuple[GivenBack, ...] = ()
     head: BlockNumber = BlockNumber(0)  # as far as its chain was read
     finalized: BlockNumber = BlockNumber(0)
     safe: BlockNumber = BlockNumber(0)
@@ -186,6 +200,16 @@ class Payment(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def amount_received(self) -> Amount:
         return total(self.own())
+
+    @property
+    def amount_refunded(self) -> Amount:
+        """What blocks have paid back."""
+        return Amount(sum(back.amount for back in self.refunds if back.block_number is not None))
+
+    @property
+    def amount_given_back(self) -> Amount:
+        """What was paid back, or is going to be."""
+        return Amount(sum(back.amount for back in self.refunds if not back.failed))
 
     def needed(self) -> list[Transfer]:
         """Return the transfers, the oldest first, up to the one that completes the amount."""

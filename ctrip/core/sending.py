@@ -30,6 +30,7 @@ from ctrip.core.ids import (
     BlockNumber,
     ChainName,
     RawAddress,
+    RefundId,
     SendingId,
     SweepId,
     TxHash,
@@ -96,6 +97,7 @@ class Sending(Struct, frozen=True, kw_only=True):
     data: str
     gas: int
     created_at: datetime
+    refund_id: RefundId | None = None
     state: SendingState = SendingState.SIGNED
     exported: Offer | None = None  # while it is signed elsewhere
     versions: tuple[Version, ...] = ()  # the newest last

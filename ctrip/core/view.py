@@ -22,12 +22,22 @@ from ctrip.core.ids import (
     EventId,
     PaymentId,
     RawAddress,
+    RefundId,
     TokenId,
     TxHash,
 )
 from ctrip.core.money import in_coins, payment_uri
 from ctrip.core.notices import EndpointDisabled, Notice, Trial
-from ctrip.core.payment import Flag, Payment, Settles, Source, Status, Transfer, TransferKey
+from ctrip.core.payment import (
+    Flag,
+    GivenBack,
+    Payment,
+    Settles,
+    Source,
+    Status,
+    Transfer,
+    TransferKey,
+)
 from ctrip.core.price import Quote
 
 ENCODER: Final = json.Encoder(uuid_format="canonical")
@@ -51,6 +61,16 @@ class TransferView(Struct, frozen=True, kw_only=True, rename={"sender": "from"})
     counted: bool  # towards the amount
     orphaned: bool
     swept_in_block: int | None  # where its money was moved to the treasury
+
+
+class GivenBackView(Struct, frozen=True, kw_only=True):
+    """A part of the money that goes back. What is in no block names no transaction."""
+
+    id: RefundId
+    to: Address
+    amount: Amount
+    tx_hash: TxHash | None
+    block_number: int | None
 
 
 class PaymentView(Struct, frozen=True, kw_only=True, gc=False):
@@ -84,6 +104,8 @@ class PaymentView(Struct, frozen=True, kw_only=True, gc=False):
     checkout_url: str | None
     settlement: Settles
     transfers: list[TransferView]
+    amount_refunded: int
+    refunds: list[GivenBackView]
 
 
 class Reference(Struct, frozen=True, kw_only=True):
@@ -140,6 +162,8 @@ def show(payment: Payment) -> PaymentView:
             show_transfer(t, payment, counted=t.key in counted)
             for t in sorted(payment.transfers, key=place)
         ],
+        amount_refunded=payment.amount_refunded,
+        refunds=[show_given_back(back) for back in payment.refunds if not back.failed],
     )
 
 
@@ -168,6 +192,17 @@ def show_transfer(transfer: Transfer, payment: Payment, *, counted: bool) -> Tra
         counted=counted,
         orphaned=transfer.orphaned,
         swept_in_block=transfer.swept_in,
+    )
+
+
+def show_given_back(back: GivenBack) -> GivenBackView:
+    """Put what is given back into the words of the contract."""
+    return GivenBackView(
+        id=back.id,
+        to=back.to,
+        amount=back.amount,
+        tx_hash=back.tx_hash,
+        block_number=back.block_number,
     )
 
 

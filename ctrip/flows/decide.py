@@ -12,7 +12,6 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ctrip.core.abi import erc20_transfer
 from ctrip.core.fees import Market, cost, going_rate, price
 from ctrip.core.ids import NATIVE, Amount, RawAddress, SweepId, raw
 from ctrip.core.outgoing import Outgoing, Reverts, TooPoor
@@ -106,7 +105,7 @@ class Decider(Settling):
 
     async def _fuel_gas(self, address: RawAddress) -> int:
         """Return the gas of a top-up; to an address that is new it may be more (EIP-2780)."""
-        gas = await self._transactor.gas_for(self._plain(self.gas_wallet, address, Amount(1)))
+        gas = await self._transactor.gas_for(self.plain(self.gas_wallet, address, Amount(1)))
         return gas if isinstance(gas, int) else 0
 
     async def _purse(self) -> Amount:
@@ -123,23 +122,8 @@ class Decider(Settling):
         return raw(treasury)
 
     def _moving(self, sweep: Sweep, amount: Amount) -> Outgoing:
-        """Return the transaction that moves an amount of an asset, without nonce, gas and price."""
-        if sweep.asset == NATIVE:
-            return self._plain(sweep.address, self._treasury(), amount)
-        data = erc20_transfer(self._treasury(), amount)
-        return replace(self._plain(sweep.address, RawAddress(sweep.asset), Amount(0)), data=data)
-
-    def _plain(self, sender: RawAddress, to: RawAddress, value: Amount) -> Outgoing:
-        return Outgoing(
-            chain_id=self.chain.chain_id,
-            sender=sender,
-            nonce=0,
-            to=to,
-            value=value,
-            gas=0,
-            max_fee=0,
-            priority_fee=None,
-        )
+        """Return the transaction that moves an amount to the treasury."""
+        return self.moving(sweep.address, sweep.asset, self._treasury(), amount)
 
     async def draw_up_fuel(self, sweep: Sweep, value: Amount, gas: int) -> Sending:
         """Return the sending that brings an address the coin for its gas."""
@@ -180,10 +164,3 @@ class Decider(Settling):
             gas=gas,
             created_at=self._clock.now(),
         )
-
-    async def next_nonce(self, sender: RawAddress) -> int:
-        """Return the next place in a sender's line, by the chain and by what we wrote."""
-        on_chain = await self._transactor.next_nonce(sender)
-        async with connection(self._pool) as conn:
-            ours = await sendings.next_nonce(conn, self.chain.name, sender)
-        return max(on_chain, ours)

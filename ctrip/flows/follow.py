@@ -1,10 +1,10 @@
 """Follow our transactions into blocks, out of them where a reorg drops them, and to finality.
 
 A pass asks what became of every version of every sending that is not final, and writes what
-follows for the sendings, their sweeps and the payments whose money they moved, in one transaction.
-Then it shows nodes what they do not have, and offers more for what others outbid. All of it may
-be repeated, by another process too: what is shown is on record, and the same bytes are the same
-transaction.
+follows for the sendings, their sweeps or refunds, and the payments whose money they moved, in one
+transaction. Then it shows nodes what they do not have, and offers more for what others outbid. All
+of it may be repeated, by another process too: what is shown is on record, and the same bytes are
+the same transaction.
 """
 
 import asyncio
@@ -34,9 +34,10 @@ from ctrip.core.sending import (
 )
 from ctrip.core.sweep import advance, latest
 from ctrip.flows.apply import apply
+from ctrip.flows.refund import bring_on
 from ctrip.flows.rescan import hold_head
 from ctrip.flows.settling import Settling, refusal
-from ctrip.store import blocks, sendings, sweepable, sweeps
+from ctrip.store import blocks, refunds, sendings, sweepable, sweeps
 from ctrip.store.pool import Conn, connection, transaction
 
 FOLLOW_SECONDS_MIN: Final = 0.5  # between passes, however often a chain is looked at
@@ -118,6 +119,9 @@ class Follower(Settling):
                 if sweep.state is not before.state:
                     log.info("sweep", sweep_id=sweep.id, state=sweep.state, why=sweep.why)
             changes = await moved_on(conn, of_sweeps)
+            refunded = {one.refund_id for one in changed if one.refund_id is not None}
+            for payment_id, news in (await bring_on(conn, refunded, now=now)).items():
+                changes[payment_id] += news
             for of_payment in changes.values():
                 of_payment.append(reached)
             events = await apply(conn, changes, now=now)
@@ -210,10 +214,13 @@ class Follower(Settling):
         return before.value if cost(price, one.gas) <= coin else None
 
     async def _say(self, one: Sending, why: str) -> None:
-        """Let a sweep say why its transaction is not on its way."""
+        """Let a sweep or a refund say why its transaction is not on its way."""
         if one.sweep_id is not None:
             async with connection(self._pool) as conn:
                 await sweeps.say(conn, one.sweep_id, why)
+        if one.refund_id is not None:
+            async with connection(self._pool) as conn:
+                await refunds.say(conn, one.refund_id, why)
 
 
 async def moved_on(

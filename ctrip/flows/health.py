@@ -21,12 +21,12 @@ from ctrip.core.ids import BlockHash, BlockNumber, ChainName
 from ctrip.core.payment import Settles
 from ctrip.core.scan import patience
 from ctrip.flows.budget import Budget
-from ctrip.store import endpoints, queue, reconciliations, sweeps
+from ctrip.store import endpoints, queue, reconciliations, refunds, sweeps
 from ctrip.store.pool import Pool, connection
 
 SILENCE_SECONDS_MAX: Final = 60.0  # since a chain was last read to its head
 OVERDUE_MAX: Final = timedelta(minutes=5)  # of the oldest delivery that is due
-REASONS_MAX: Final = 5  # why money does not move, of the sweeps that wait longest
+REASONS_MAX: Final = 5  # why money does not move, of the sweeps, and refunds, that wait longest
 BACKLOG_COUNTED_MAX: Final = 10_000  # deliveries; beyond it the count says "at least"
 
 
@@ -56,6 +56,7 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sweeps_open: int | None = None
     sweeps_stuck: int | None = None
     differences: int | None = None  # that `ctrip audit` found last
+    refunds_open: int | None = None
     calls_today: int | None = None
     warning: str = ""  # works, and should be looked at
     endpoints: list[EndpointState] = []
@@ -151,6 +152,7 @@ class Health:
                 ended = await endpoints.disabled_for(conn, [FAILED_TOO_LONG, GONE])
                 money = await sweeps.summary(conn, reasons_max=REASONS_MAX)
                 compared = await reconciliations.find_all(conn)
+                back = await refunds.summary(conn, reasons_max=REASONS_MAX)
         except OutageError as outage:
             down = Part(ok=False, why=str(outage))
             return {"database": down, "chains": chains, **others}
@@ -160,20 +162,21 @@ class Health:
             "database": Part(ok=True),
             "chains": chains,
             "outbox": sent,
-            "settlement": settling(modes, money),
+            "settlement": settling(modes, money, back),
             "books": kept(list(compared.values())),
             **others,
         }
 
 
-def settling(modes: dict[ChainName, Settles], money: sweeps.Summary) -> Part:
+def settling(modes: dict[ChainName, Settles], money: sweeps.Summary, back: refunds.Summary) -> Part:
     """Judge settlement. Money that does not move is said; it stops nothing else."""
     return Part(
         ok=True,
         modes=modes,
         sweeps_open=money.open,
         sweeps_stuck=money.stuck,
-        warning="; ".join(money.reasons),
+        refunds_open=back.open,
+        warning="; ".join([*money.reasons, *back.reasons]),
     )
 
 

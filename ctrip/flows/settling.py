@@ -1,4 +1,4 @@
-"""What every duty that moves money is given, and how a transaction is signed and shown to nodes.
+"""What every duty that moves money is given, and how transactions are made, signed and shown.
 
 A version is on record before it is shown (store/sendings.py); so whoever shows it may be killed at
 any moment, and another shows the same bytes.
@@ -7,13 +7,16 @@ any moment, and another shows the same bytes.
 import asyncio
 from uuid import uuid4
 
+from msgspec.structs import replace
+
 from ctrip import logs
 from ctrip.chain.transactor import Transactor
 from ctrip.clock import Clock
+from ctrip.core.abi import erc20_transfer
 from ctrip.core.chains import Chain
 from ctrip.core.fees import Price
-from ctrip.core.ids import Amount, RawAddress, SendingId
-from ctrip.core.outgoing import Sent, Signed, Verdict
+from ctrip.core.ids import NATIVE, Amount, Asset, RawAddress, SendingId
+from ctrip.core.outgoing import Outgoing, Sent, Signed, Verdict
 from ctrip.core.sending import Sending, Version, outgoing
 from ctrip.store import sendings
 from ctrip.store.pool import Pool, connection
@@ -53,6 +56,33 @@ class Settling:
         """Return who pays for the gas of tokens."""
         assert self._gas_wallet is not None, f"{self.chain.name} has no gas wallet"  # noqa: S101
         return self._gas_wallet
+
+    def plain(self, sender: RawAddress, to: RawAddress, value: Amount) -> Outgoing:
+        """Return a transaction that moves coin, without nonce, gas and price."""
+        return Outgoing(
+            chain_id=self.chain.chain_id,
+            sender=sender,
+            nonce=0,
+            to=to,
+            value=value,
+            gas=0,
+            max_fee=0,
+            priority_fee=None,
+        )
+
+    def moving(self, sender: RawAddress, asset: Asset, to: RawAddress, amount: Amount) -> Outgoing:
+        """Return a transaction that moves an amount of an asset, without nonce, gas and price."""
+        if asset == NATIVE:
+            return self.plain(sender, to, amount)
+        call = self.plain(sender, RawAddress(asset), Amount(0))
+        return replace(call, data=erc20_transfer(to, amount))
+
+    async def next_nonce(self, sender: RawAddress) -> int:
+        """Return the next place in a sender's line, by the chain and by what we wrote."""
+        on_chain = await self._transactor.next_nonce(sender)
+        async with connection(self._pool) as conn:
+            ours = await sendings.next_nonce(conn, self.chain.name, sender)
+        return max(on_chain, ours)
 
     async def version(self, sending: Sending, value: Amount, price: Price) -> Version:
         """Sign a version of a sending, in a thread: it takes milliseconds of CPU."""

@@ -27,7 +27,7 @@ from ctrip.core.ids import (
     SweepId,
     TxHash,
 )
-from ctrip.core.payment import Flag, Payment, Source, Status, Transfer
+from ctrip.core.payment import Flag, GivenBack, Payment, Source, Status, Transfer
 from ctrip.store.pool import Conn
 
 # `said` are the keys of creates that may be repeated; $4 tells whether orders are unique.
@@ -153,12 +153,12 @@ UPDATE payments AS p SET
     amount_received = new.amount_received, sequence = new.sequence, lapsed = new.lapsed,
     closed = new.closed, cancelled = new.cancelled, accepted_amount = new.accepted_amount,
     expires_at = new.expires_at, watched_until = new.watched_until,
-    stood_until = new.stood_until, extended_seconds = new.extended_seconds
+    stood_until = new.stood_until, extended_seconds = new.extended_seconds, refunds = new.refunds
 FROM json_to_recordset($1::json) AS new (
     id uuid, status text, flags text[], detected_in_block bigint, amount_received numeric,
     sequence int, lapsed bool, closed bool, cancelled bool, accepted_amount numeric,
     expires_at timestamptz, watched_until timestamptz, stood_until timestamptz,
-    extended_seconds int)
+    extended_seconds int, refunds jsonb)
 WHERE p.id = new.id
 """
 
@@ -180,6 +180,7 @@ class Row(Struct, frozen=True, gc=False):
     watched_until: datetime
     stood_until: datetime | None
     extended_seconds: int
+    refunds: tuple[GivenBack, ...]
 
 
 def row(payment: Payment) -> Row:
@@ -199,6 +200,7 @@ def row(payment: Payment) -> Row:
         payment.watched_until,
         payment.stood_until,
         payment.extended_seconds,
+        payment.refunds,
     )
 
 
@@ -269,8 +271,7 @@ async def save(
     conn: Conn, changed: Sequence[Payment], moved: Sequence[tuple[Payment, Transfer]]
 ) -> None:
     """Write payments, and those of their transfers that are new, moved, or were orphaned."""
-    transfers = [transfer_row(p, t) for p, t in moved]
-    await write(conn, *packed([row(p) for p in changed], transfers))
+    await write(conn, *packed([row(p) for p in changed], [transfer_row(p, t) for p, t in moved]))
 
 
 def packed(rows: Sequence[Row], transfers: Sequence[TransferRow]) -> tuple[str, str]:

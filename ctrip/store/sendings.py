@@ -12,7 +12,17 @@ from msgspec import Struct, convert
 from msgspec.structs import replace
 
 from ctrip.core.fees import Price
-from ctrip.core.ids import Amount, BlockNumber, ChainName, RawAddress, SendingId, SweepId, TxHash
+from ctrip.core.ids import (
+    Amount,
+    Asset,
+    BlockNumber,
+    ChainName,
+    RawAddress,
+    RefundId,
+    SendingId,
+    SweepId,
+    TxHash,
+)
 from ctrip.core.outgoing import Signed
 from ctrip.core.sending import Move, Offer, Sending, Version
 from ctrip.store.pool import Conn
@@ -20,8 +30,8 @@ from ctrip.store.pool import Conn
 INSERT = """
 INSERT INTO sendings (id, chain, sender, nonce, purpose, sweep_id, asset, amount, beneficiary,
     recipient, data, gas, state, created_at, derivation_index, exported_value, exported_max_fee,
-    exported_priority_fee)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+    exported_priority_fee, refund_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 ON CONFLICT (chain, sender, nonce) WHERE state <> 'void' DO NOTHING RETURNING id
 """
 
@@ -48,6 +58,7 @@ async def insert(conn: Conn, new: Sending) -> bool:
         new.exported and new.exported.value,
         new.exported and new.exported.price.max_fee,
         new.exported and new.exported.price.priority_fee,
+        new.refund_id,
     )
     for version in new.versions if written else ():
         await add_version(conn, new.id, version)
@@ -197,6 +208,18 @@ async def of_sweeps(conn: Conn, sweeps: Collection[SweepId]) -> dict[SweepId, li
     return found
 
 
+OF_REFUNDS = "SELECT * FROM sendings WHERE refund_id = ANY($1::uuid[]) ORDER BY created_at"
+
+
+async def of_refunds(conn: Conn, refunds: Collection[RefundId]) -> dict[RefundId, list[Sending]]:
+    """Return all sendings of some refunds, the oldest first."""
+    found: dict[RefundId, list[Sending]] = {refund: [] for refund in refunds}
+    for sending in await with_versions(conn, await conn.fetch(OF_REFUNDS, list(refunds))):
+        if sending.refund_id is not None:
+            found[sending.refund_id].append(sending)
+    return found
+
+
 NEXT_NONCE = """
 SELECT coalesce(max(nonce) + 1, 0) FROM sendings
 WHERE chain = $1 AND sender = $2 AND state <> 'void'
@@ -247,3 +270,14 @@ async def sign(conn: Conn, sending_id: SendingId, version: Version) -> None:
     """Write the one version of a sending that was signed elsewhere."""
     await conn.execute(SIGNED, sending_id)
     await add_version(conn, sending_id, version)
+
+
+PROMISED_OF = """
+SELECT coalesce(sum(amount), 0) FROM sendings
+WHERE chain = $1 AND sender = $2 AND asset = $3 AND state IN ('unsigned', 'signed', 'sent')
+"""
+
+
+async def promised_of(conn: Conn, chain: ChainName, sender: RawAddress, asset: Asset) -> Amount:
+    """Return what a sender's transactions that are under way move of an asset, gas apart."""
+    return Amount(int(await conn.fetchval(PROMISED_OF, chain, sender, asset)))

@@ -111,6 +111,7 @@ class HealthPages:
             "ctrip_books_differences", "found by the last audit of each chain", registry=registry
         )
         sweeps = Gauge("ctrip_sweeps", "sweeps that have not ended", ["state"], registry=registry)
+        refunds = Gauge("ctrip_refunds", "refunds that have not ended", registry=registry)
         rpc = {
             field: Gauge(f"ctrip_rpc_{field}", what, ["chain", "endpoint"], registry=registry)
             for field, what in RPC_FIGURES.items()
@@ -129,6 +130,8 @@ class HealthPages:
                     waiting.set(part.deliveries_waiting)
                 if part.differences is not None:
                     books.set(part.differences)
+                if part.refunds_open is not None:
+                    refunds.set(part.refunds_open)
                 if part.sweeps_open is not None:
                     sweeps.labels("open").set(part.sweeps_open)
                     sweeps.labels("stuck").set(part.sweeps_stuck or 0)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ctrip.core.events import EventType
-from ctrip.web.schemas import REF, Schema
+from ctrip.web.schemas import ADDRESS, HASH, REF, Schema
 
 TIME: Final = "2026-01-31T12:00:00Z"
 PAYMENT: Final = "0197a000-0000-7000-8000-000000000001"
@@ -50,6 +50,13 @@ VALUES: Final[Mapping[str, Any]] = {
     "sequence": 4,
     "settlement": "hold",
     "swept_in_block": None,
+    "amount_refunded": 0,
+    "refunds": [],
+    "Refund.state": "queued",
+    "Refund.why": None,
+    "Refund.tx_hash": None,
+    "Refund.block_number": None,
+    "Refund.ended_at": None,
     "source": "log",
     "status": "paid",
     "CreateEndpoint.secret": LEFT_OUT,  # one is made
@@ -102,6 +109,7 @@ ASKED: Final[Mapping[str, Mapping[str, Any]]] = {
     "ChangeEndpoint": {"event_types": ["payment.paid", "payment.failed"]},
     "CreateEndpoint": {"url": "https://shop.example/hooks/ctrip", "event_types": ["payment.*"]},
     "ExtendPayment": {"expires_in": 3600},
+    "RefundPayment": {"to": ADDRESS, "amount": "5000000"},
     "RotateSecret": {"overlap_seconds": 3600},
 }
 # What is said of one operation, or of one event, and not of every payment.
@@ -120,6 +128,20 @@ OF: Final[Mapping[str, Mapping[str, Any]]] = {
     EventType.DETECTED: {"data": {"status": "detected", "confirmations": 1}},
     EventType.CONFIRMED: {"data": {"status": "confirmed"}},
     EventType.SETTLED: {"data": {"status": "settled"}},
+    EventType.REFUNDED: {
+        "data": {
+            "amount_refunded": 5_000_000,
+            "refunds": [
+                {
+                    "id": PAYMENT,
+                    "to": ADDRESS,
+                    "amount": 5_000_000,
+                    "tx_hash": HASH,
+                    "block_number": 21_000_100,
+                }
+            ],
+        }
+    },
     EventType.FAILED: {"data": NEW | {"status": "failed"}},
     EventType.TEST: {"sequence": 0},
     EventType.ENDPOINT_DISABLED: {"sequence": 0},

@@ -17,6 +17,7 @@ from ctrip.flows.audience import Audience
 from ctrip.flows.create import Creator
 from ctrip.flows.endpoints import Endpoints
 from ctrip.flows.explain import Explainer
+from ctrip.flows.give_back import Refunds
 from ctrip.flows.health import Health
 from ctrip.flows.keybook import Keybook
 from ctrip.flows.repeat import Repeats
@@ -41,6 +42,7 @@ from ctrip.web.manners import Manners
 from ctrip.web.operation import Operation
 from ctrip.web.payment_lists import PaymentListPages
 from ctrip.web.payments import PaymentPages
+from ctrip.web.refunds import RefundPages
 from ctrip.web.repeats import HEADER, answered_once
 from ctrip.web.stream import StreamPages
 
@@ -52,6 +54,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     clock: Clock
     creator: Creator
     acts: Acts
+    refunds: Refunds
     endpoints: Endpoints
     tidings: Tidings
     audience: Audience
@@ -81,6 +84,7 @@ def operations(parts: Parts) -> list[Operation]:
         *PaymentPages(parts.creator, parts.pool, parts.stage).operations(),
         *PaymentListPages(parts.pool).operations(),
         *ActPages(parts.acts, parts.clock).operations(),
+        *RefundPages(parts.refunds).operations(),
         *StreamPages(parts.audience, parts.pool).operations(),
         *ExplainPages(parts.explainer).operations(),
         *Catalogue(parts.chains, parts.tokens).operations(),

@@ -9,7 +9,7 @@ import pytest
 from ctrip.config import load
 from ctrip.core.chains import Chain
 from ctrip.core.errors import ConfigError
-from ctrip.core.ids import Amount
+from ctrip.core.ids import NATIVE, Amount
 from ctrip.core.payment import Settles
 from ctrip.core.sweep import Rule
 from tests.config.writing import ANVIL, GOOD, write
@@ -48,6 +48,14 @@ def test_what_is_worth_moving_is_said_of_each_asset_in_coins(tmp_path: Path) -> 
     entry = f'{{mode: export, treasury: "{TREASURY}", fee_percent_max: 3}}'
     found = chain(tmp_path, GAS_WALLET, entry, ", sweep_min: 0.01")
     assert found.rule("native") == Rule(amount_min=Amount(10**16), fee_percent_max=3)  # type: ignore[arg-type]
+
+
+def test_what_may_go_back_in_a_day_is_said_of_each_asset_in_coins(tmp_path: Path) -> None:
+    found = chain(tmp_path, asset=", refund_per_day_max: 0.5")
+    assert found.terms(NATIVE).refund_per_day_max == 5 * 10**17
+    assert chain(tmp_path).terms(NATIVE).refund_per_day_max is None
+    with pytest.raises(ConfigError, match=r"refund_per_day_max: has more decimals"):
+        chain(tmp_path, asset=f", refund_per_day_max: 0.{'0' * 18}1")
 
 
 @pytest.mark.parametrize(

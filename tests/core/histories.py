@@ -11,13 +11,14 @@ from typing import Final
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from ctrip.core.acts import WrongState
+from ctrip.core.acts import RefundTooLarge, WrongState
 from ctrip.core.changes import (
     Accepted,
     Cancelled,
     ChainStood,
     Change,
     Extended,
+    RefundFailed,
     TransferLost,
     TransferSeen,
     TransferSwept,
@@ -38,6 +39,7 @@ from tests.support.builders import (
     clock,
     head,
 )
+from tests.support.refunding import asked_back, paid_back, refund_id
 
 TRANSACTIONS: Final = 5  # few, so that they meet each other
 BLOCKS: Final = 12
@@ -45,6 +47,7 @@ TIMES: Final = (CREATED, IN_TIME, DEADLINE, TOO_LATE, WINDOW_END)
 LONGER: Final = (IN_TIME, DEADLINE, TOO_LATE, WINDOW_END)  # deadlines that the shop may name
 AMOUNTS: Final = (1, 30, 60, 100, 150)  # of a transaction by its number; 100 are asked for
 
+refund_numbers = st.integers(1, 3)
 payments = st.builds(
     a_payment,
     accepts_late=st.booleans(),
@@ -86,6 +89,9 @@ changes: st.SearchStrategy[Change] = st.one_of(
     st.just(Cancelled()),
     st.just(Accepted()),
     st.sampled_from(LONGER).map(Extended),
+    st.builds(asked_back, refund_numbers, st.none() | st.sampled_from(AMOUNTS)),
+    st.builds(paid_back, refund_numbers, st.none() | st.integers(1, BLOCKS)),
+    refund_numbers.map(refund_id).map(RefundFailed),
     st.builds(
         lambda at, minutes: ChainStood(CHAIN, at, at + timedelta(minutes=minutes)),
         st.sampled_from(TIMES),
@@ -109,14 +115,15 @@ def happen(payment: Payment, drawn: Sequence[Change]) -> Iterator[Moment]:
     """Yield the moments of a history, without what a watcher and an API would not let happen.
 
     A watcher takes back and moves no final money (the machine refuses it, which is tested
-    beside its examples), and the API answers 409 where a payment is in the wrong state.
+    beside its examples), and the API answers 409 where a payment is in the wrong state, or has
+    not so much to give back.
     """
     for change in drawn:
         if reverses_final(payment, change):
             continue
         try:
             step = advance(payment, change)
-        except WrongState:
+        except (WrongState, RefundTooLarge):
             continue
         yield Moment(
             payment,

@@ -34,6 +34,7 @@ from tests.support.builders import (
     run,
     seen,
 )
+from tests.support.refunding import asked_back, paid_back
 
 EVENTS: Final = Path(__file__).parent.parent / "golden" / "events"
 ENDPOINT: Final = EndpointId("we_2f8c6a3e9b7d4e10a5c3f1d2")
@@ -72,6 +73,9 @@ STORIES: Final[Mapping[EventType, Story]] = {
     EventType.REORGED: Story((seen(PAID), lost(PAID)), 1.5),
     EventType.CANCELLED: Story((Cancelled(),), 2),
     EventType.UNEXPECTED_TRANSFER: Story((seen(WRONG),), 1),
+    EventType.REFUNDED: Story(
+        (seen(PAID), head(90, finalized=26), asked_back(1, 5_000_000), paid_back(1, 95)), 17
+    ),
 }
 NOTICES: Final[Mapping[EventType, Trial | EndpointDisabled]] = {
     EventType.TEST: Trial(endpoint_id=ENDPOINT),

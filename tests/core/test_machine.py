@@ -93,7 +93,7 @@ def test_every_status_and_flag_has_its_news() -> None:
     assert set(OF_STATUS) == set(EDGES) == set(Status)
     assert set(OF_FLAG) == set(Flag)
     of_payments = {kind for kind in EventType if kind.startswith("payment.")}
-    assert {E.CREATED, *OF_STATUS.values(), *OF_FLAG.values()} == of_payments
+    assert {E.CREATED, E.REFUNDED, *OF_STATUS.values(), *OF_FLAG.values()} == of_payments
 
 
 def test_an_hour_of_downtime_is_told_edge_by_edge() -> None:

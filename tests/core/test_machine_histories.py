@@ -10,7 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ctrip.core.changes import Change, TransferLost, TransferSeen
+from ctrip.core.acts import has_come_for_good
+from ctrip.core.changes import Change, RefundAsked, TransferLost, TransferSeen
 from ctrip.core.events import OF_FLAG, OF_STATUS, EventType
 from ctrip.core.facts import is_final
 from ctrip.core.machine import EDGES, advance, next_status
@@ -80,6 +81,8 @@ def test_news_is_made_by_a_step_a_flag_or_money_and_by_nothing_else(
             due.add(EventType.UNEXPECTED_TRANSFER)
         if came and moment.before.status is Status.FAILED:
             due.add(EventType.UNEXPECTED_TRANSFER)
+        if paid_out(moment.after) - paid_out(moment.before):
+            due.add(EventType.REFUNDED)
         assert due <= set(moment.news)
         assert len(set(moment.news)) == len(moment.news)
         if not due and not came:
@@ -117,6 +120,31 @@ def test_money_counts_once_however_often_it_is_mined(
     for moment in happen(payment, drawn):
         keys = [t.key for t in moment.after.transfers]
         assert len(keys) == len(set(keys))
+
+
+def paid_out(payment: Payment) -> set[object]:
+    return {back.id for back in payment.refunds if back.told}
+
+
+@MANY
+@given(payments, chaos)
+def test_no_more_is_given_back_than_came_for_good(
+    payment: Payment, drawn: Sequence[Change]
+) -> None:  # I9
+    for moment in happen(payment, drawn):
+        if isinstance(moment.change, RefundAsked) and moment.after != moment.before:
+            here = [t for t in moment.after.own() if has_come_for_good(moment.after, t)]
+            assert moment.after.amount_given_back <= sum(t.amount for t in here)
+        assert moment.after.amount_refunded <= moment.after.amount_given_back
+
+
+@MANY
+@given(payments, chaos)
+def test_a_refund_is_announced_once(payment: Payment, drawn: Sequence[Change]) -> None:  # I10
+    moments = list(happen(payment, drawn))
+    news = [kind for moment in moments for kind in moment.news]
+    asked = {m.change.refund_id for m in moments if isinstance(m.change, RefundAsked)}
+    assert news.count(EventType.REFUNDED) <= len(asked)
 
 
 @MANY

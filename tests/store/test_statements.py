@@ -13,6 +13,7 @@ import pytest
 from ctrip import store
 from ctrip.core.events import EventType
 from ctrip.core.payment import Flag, Settles, Status
+from ctrip.core.refund import RefundState
 from ctrip.core.sending import Purpose, SendingState
 from ctrip.core.sweep import SweepState
 from ctrip.dev.postgres import Cluster
@@ -66,6 +67,10 @@ HOT = {
     "payment_sets.TRACED_ABOVE": "transfers_block",
     "sendings.NEXT_NONCE": "sendings_line",
     "sendings.OF_SWEEPS": "sendings_sweep",
+    "refunds.DUE": "refunds_due",
+    "refunds.OF_PAYMENT": "refunds_payment",
+    "refunds.SINCE": "refunds_of_day",
+    "sendings.OF_REFUNDS": "sendings_refund",
     "sendings.OPEN": "sendings_open",
     "sendings.PROMISED": "sendings_line",
     "sendings.VERSIONS": "sending_versions_sending",
@@ -173,6 +178,7 @@ def test_each_table_has_one_writer() -> None:
         "ledger_entries": {"ledger"},
         "migrations": {"migrate"},
         "payments": {"payments", "births"},
+        "refunds": {"refunds"},
         "replays": {"replays"},
         "sending_moves": {"sendings"},
         "sending_versions": {"sendings"},
@@ -192,6 +198,7 @@ def test_each_table_has_one_writer() -> None:
         ("payments_flags", Flag),
         ("payments_settles", Settles),
         ("sweeps_state", SweepState),
+        ("refunds_state", RefundState),
         ("sendings_purpose", Purpose),
         ("sendings_state", SendingState),
     ],

@@ -23,6 +23,7 @@ COUNTS: Final = "FUZZ_COUNTS"
 DEADLINE: Final = "FUZZ_DEADLINE"
 PROGRAM: Final = Path(sys.executable).parent / "schemathesis"
 CIDRS: Final = ("10.0.0.0/8", "192.0.2.7", "2001:db8::/32")
+REFUNDED: Final = ("0x" + "4e" * 20, "0x" + "4E" * 20)
 PUBLIC_URLS: Final = ("https://shop.example/hook", "https://shop.example/a/b?order=7")
 
 CONFIG: Final = """
@@ -106,6 +107,7 @@ def narrowed(document: Any, *, chain: str, token_id: str, now: datetime) -> Any:
     for name in ("CreateEndpoint", "ChangeEndpoint"):
         known[name]["properties"]["url"] = {"type": "string", "enum": list(PUBLIC_URLS)}
     known["ExtendPayment"]["properties"]["expires_at"] = {"enum": [after(now, hours=1), None]}
+    known["RefundPayment"]["properties"]["to"] = {"enum": list(REFUNDED)}
     known["Recover"]["properties"]["since"] = {"enum": [after(now, hours=-1)]}
     known["Recover"]["properties"]["until"] = {"enum": [after(now, hours=0), None]}
     known["CreateKey"]["properties"]["allowed_cidrs"]["items"] = {"enum": list(CIDRS)}

@@ -9,15 +9,18 @@ from typing import Any, Final
 
 import aiohttp
 from msgspec import Struct, json
+from msgspec.structs import replace
 
-from ctrip.core.chains import Chain, Token
-from ctrip.core.finality import Depth
-from ctrip.core.ids import Address, BlockNumber, ChainName
+from ctrip.core.chains import Chain, Settlement, Token
+from ctrip.core.finality import Depth, Terms
+from ctrip.core.ids import Address, Amount, BlockNumber, ChainName
+from ctrip.core.payment import Settles
 from ctrip.flows.act import Acts
 from ctrip.flows.audience import Audience
 from ctrip.flows.create import Creator
 from ctrip.flows.endpoints import Endpoints
 from ctrip.flows.explain import Explainer
+from ctrip.flows.give_back import Refunds
 from ctrip.flows.health import Health
 from ctrip.flows.keybook import Keybook
 from ctrip.flows.keys import make_key
@@ -30,6 +33,7 @@ from ctrip.settings import Network, Payments, Secret, Server, Wallet, Webhooks
 from ctrip.store import accounts, blocks
 from ctrip.store.pool import Pool, connection
 from ctrip.wallet.derive import open_wallet
+from ctrip.wallet.sign import Signer
 from ctrip.web.site import Parts, build
 from ctrip.webhooks.guard import Guard
 from tests.support.builders import CHAIN, CHAIN_ID, CREATED, TOKEN, a_head
@@ -74,6 +78,18 @@ CHAINS: Final = (
         tokens=(ELSEWHERE,),
     ),
 )
+# What refunds are taken in by: on the first chain; on the other they are off.
+TREASURY: Final = Address("0x90F79bf6EB2c4f870365E785982E1f101E93b906")
+REFUND_PER_DAY_MAX: Final = Amount(10**18)
+REFUNDING: Final = (
+    replace(
+        CHAINS[0],
+        settlement=Settlement(mode=Settles.SWEEP, treasury=TREASURY),
+        coin_terms=Terms(refund_per_day_max=REFUND_PER_DAY_MAX),
+    ),
+    CHAINS[1],
+)
+SIGNER: Final = Signer(bytearray(WORDS.encode()))
 UNLIMITED: Final = Server(rate_per_key=0, rate_per_address=0)
 SEALING: Final = Webhooks(secrets_key=Secret("5ea1" * 16))
 
@@ -193,6 +209,7 @@ async def open_shop(
         clock=clock,
         creator=creator,
         acts=Acts(pool, clock, news),
+        refunds=Refunds(REFUNDING, SIGNER, pool, clock),
         endpoints=Endpoints(pool, Guard(), webhooks, clock, news),
         tidings=Tidings(pool),
         audience=Audience(pool, clock),

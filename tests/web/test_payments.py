@@ -53,6 +53,8 @@ async def test_the_answer_to_a_plain_create_has_every_field(pool: Pool) -> None:
         "checkout_url": None,
         "settlement": "hold",
         "transfers": [],
+        "amount_refunded": 0,
+        "refunds": [],
     }
 
 

@@ -232,6 +232,25 @@ SELECT m.asset, 'transaction ' || s.tx_hash || ' moves ' || sum(m.amount) || ' f
 FROM sendings s JOIN sending_moves m ON m.sending_id = s.id
 WHERE s.chain = $1 GROUP BY s.id, m.asset HAVING sum(m.amount) <> 0
 """),
+    Invariant("I28", "Nothing is refunded twice.", TWICE, """
+SELECT min(asset), 'refund ' || refund_id || ' has ' || count(*) || ' transactions'
+FROM sendings WHERE chain = $1 AND refund_id IS NOT NULL
+AND state IN ('unsigned', 'signed', 'sent', 'mined')
+GROUP BY refund_id HAVING count(*) > 1
+"""),
+    Invariant("I29", "What a payment gives back is what its refunds are of.", REPORT, """
+WITH said AS (
+    SELECT p.id, p.asset, sum((back ->> 'amount')::numeric) AS amount
+    FROM payments p CROSS JOIN LATERAL jsonb_array_elements(p.refunds) AS back
+    WHERE p.chain = $1 AND NOT (back ->> 'failed')::boolean GROUP BY p.id
+), asked AS (
+    SELECT payment_id AS id, asset, sum(amount) AS amount FROM refunds
+    WHERE chain = $1 AND state <> 'failed' GROUP BY payment_id, asset
+)
+SELECT asset, 'payment ' || id || ' gives back ' || coalesce(s.amount, 0)
+    || ', its refunds are of ' || coalesce(a.amount, 0)
+FROM said s FULL JOIN asked a USING (id, asset) WHERE s.amount IS DISTINCT FROM a.amount
+"""),
 )
 # fmt: on
 

@@ -15,7 +15,7 @@ from ctrip.store.pool import Conn, Pool, connection
 from tests.support.anvil import running_anvil
 from tests.support.builders import CHAIN
 from tests.support.one_database import one_database
-from tests.sweeps.world import SweepingWorld, a_sweeping_world
+from tests.sweeps.refunding import RefundingWorld, a_refunding_world
 from tests.wild.world import begun
 
 DATABASE: Final = "invariants"
@@ -52,30 +52,35 @@ PLANTED: Final = {
     "I25": "UPDATE cursors SET finalized = 0",
     "I26": "UPDATE sending_versions SET tx_hash = tx_hash || '00'",
     "I27": "DELETE FROM sending_moves WHERE amount > 0",
+    "I28": "UPDATE sendings SET refund_id = (SELECT id FROM refunds)",
+    "I29": "UPDATE refunds SET amount = amount + 1",
 }
 
 
 @pytest.fixture(scope="session")
 async def shop(cluster: Cluster, template: str, admin: Conn) -> AsyncIterator[Pool]:
-    """The database of a shop that was paid in coin and tokens, too little and too late too."""
+    """The database of a shop that was paid in coin and tokens, short and late, and gave back."""
     async with (
         one_database(DATABASE, cluster, template, admin) as pool,
         running_anvil() as anvil,
     ):
         await begun(anvil)
-        async with a_sweeping_world(pool, anvil) as world:
+        async with a_refunding_world(pool, anvil, sweeps=True) as world:
             await trade(world)
         yield pool
 
 
-async def trade(world: SweepingWorld) -> None:
+async def trade(world: RefundingWorld) -> None:
     """Let money come and go."""
     await world.create(ETHER)
     made = [await world.paid(ETHER), await world.paid(70, in_tokens=True)]
     made.append(await world.paid(90, in_tokens=True))
     short = await world.create(ETHER)
     await world.anvil.send(raw(short.address), ETHER // 3)
+    await world.look()
+    await world.refund(made[0], ETHER // 2)
     await world.settle()
+    assert await world.states() == ["final"]
     assert [(await world.now(one)).status for one in made] == 3 * [Status.SETTLED]
     await world.anvil.send(raw(short.address), ETHER // 3)
     await world.mine()
@@ -97,7 +102,8 @@ async def test_nothing_contradicts_a_shop_where_all_went_well(shop: Pool) -> Non
         "deposit": 4,
         "swept": 3,
         "fuel": 2,
-        "fee": 5,
+        "fee": 6,
+        "refund": 1,
     }
 
 

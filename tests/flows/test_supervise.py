@@ -156,11 +156,13 @@ def test_waits_get_longer_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None
 async def test_health_tells_every_part(world: World) -> None:
     await world.create()
     parts = await world.health.parts(world.pool)
-    assert set(parts) == {"database", "chains", "outbox", "settlement"}
-    assert flat(parts) == {"database": True, "anvil": True, "outbox": True, "settlement": True}
+    names = {"database", "chains", "outbox", "settlement", "books"}
+    assert set(parts) == names
+    well = {"database": True, "anvil": True, "outbox": True, "settlement": True, "books": True}
+    assert flat(parts) == well
     world.clock.move(seconds=OVERDUE_MAX.total_seconds() + 1)
     parts = await world.health.parts(world.pool)
-    assert flat(parts) == {"database": True, "anvil": False, "outbox": False, "settlement": True}
+    assert flat(parts) == {**well, "anvil": False, "outbox": False}
 
 
 async def test_a_silent_chain_and_a_dead_database_are_red(world: World) -> None:

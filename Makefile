@@ -63,8 +63,8 @@ docs: setup ## write the generated parts of docs/ anew
 
 setup: $(SERVING) $(RECEIVERS) .venv/.go-$(GO_VERSION) ## make the environment in .venv, and nothing else
 
-contracts: .venv/.solc-$(SOLC_VERSION) ## compile the test contracts anew
-	@NODE_PATH=.venv/solc/node_modules node ctrip/dev/contracts/build.js ctrip/dev/contracts tests/support/contracts
+contracts: .venv/.solc-$(SOLC_VERSION) ## compile the contracts anew
+	@NODE_PATH=.venv/solc/node_modules node ctrip/dev/contracts/build.js ctrip/dev/contracts ctrip/chain/contracts tests/support/contracts
 
 lock: .venv/.pip-tools-$(PIP_TOOLS_VERSION) ## resolve requirements/*.lock anew (ARGS=--upgrade for newer)
 	@echo "Resolving; this takes minutes."

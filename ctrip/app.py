@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, Final
 
 import uvloop
@@ -165,7 +166,8 @@ def settlement(gateway: Gateway, chain: Chain) -> Mapping[str, tuple[RunOnce, fl
     follow = (follower.run_once, follower.pause_seconds())
     duties = {"plan": (plan, PLAN_SECONDS), "follow": follow}
     if mode is Settles.SWEEP:
-        duties["sweep"] = (Sweeper(*moving).run_once, SWEEP_SECONDS)
+        warn = partial(gateway.health.warns, f"sweeps of {chain.name}")
+        duties["sweep"] = (Sweeper(*moving, warn=warn).run_once, SWEEP_SECONDS)
         duties["refund"] = (Refunder(*moving).run_once, REFUND_SECONDS)
     return duties
 

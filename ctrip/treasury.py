@@ -31,6 +31,7 @@ class SettlementEntry(Struct, frozen=True, kw_only=True):
     treasury: str | None = None
     gas_price_max_gwei: Annotated[float, Meta(gt=0, le=GWEI_MAX)] | None = None
     fee_percent_max: Annotated[float, Meta(gt=0, le=100)] = 10.0
+    batch: bool = False
 
 
 def read_settlement(written: object, path: Steps, sheet: Sheet, common: Settlement) -> Settlement:
@@ -42,11 +43,14 @@ def read_settlement(written: object, path: Steps, sheet: Sheet, common: Settleme
     treasury = spelt(entry.treasury) if entry.treasury else common.treasury
     if entry.mode not in {None, Settles.HOLD} and treasury is None:
         sheet.fault(path, "names no treasury; write the address that money goes to")
+    if entry.batch and mode is not Settles.SWEEP:
+        sheet.fault(path, f"batch is for the mode sweep, not {mode}; leave it out")
     return Settlement(
         mode=mode,
         treasury=treasury,
         gas_price_max=None if ceiling is None else round(ceiling * GWEI),
         fee_percent_max=entry.fee_percent_max,
+        batch=entry.batch,
     )
 
 

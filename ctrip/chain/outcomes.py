@@ -10,26 +10,44 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from ctrip.chain.decode import HEADERS, Contradiction, Garbled, WireReceipt, quantity
+from ctrip.chain.decode import (
+    HEADERS,
+    WORD,
+    Contradiction,
+    Garbled,
+    WireReceipt,
+    matching,
+    quantity,
+)
 from ctrip.chain.decode import receipt as typed
 from ctrip.chain.endpoint import Provider
 from ctrip.chain.faults import Cure, cure_of_refusal
 from ctrip.chain.receipts import RECEIPT, height_of
 from ctrip.chain.tips import BY_NUMBER, header_of
 from ctrip.chain.wire import Call, Reply, replies
-from ctrip.core.ids import Amount, BlockHash, BlockNumber, TxHash
-from ctrip.core.outgoing import Mined, Outcome
+from ctrip.core.batch import KEPT, SWEPT
+from ctrip.core.ids import Amount, BlockHash, BlockNumber, RawAddress, TxHash
+from ctrip.core.outgoing import Mined, Note, Outcome
 
 BY_HASH: Final = "eth_getTransactionByHash"
+ADDRESS_DIGITS: Final = 40  # hex digits; the last of a topic that is an address
 SCALE: Final = 1_000_000  # of the operator's scalar, since Isthmus
 SCALE_JOVIAN: Final = 100  # wei a unit of it, since Jovian
 
 T = TypeVar("T")
 
 
+class WireNote(Struct, frozen=True):
+    """A log, as far as what a batch of sweeps says is in it."""
+
+    address: str
+    topics: list[str]
+
+
 class WireCost(WireReceipt, frozen=True, rename="camel", kw_only=True):
     """A receipt with what the transaction cost. What is not on every chain may be missing."""
 
+    logs: list[WireNote]
     gas_used: str
     effective_gas_price: str
     l1_fee: str | None = None  # of the OP stack, and Scroll
@@ -102,7 +120,24 @@ def mined_in(tx_hash: TxHash, wire: WireCost) -> Mined:
         succeeded=receipt.succeeded,
         gas_used=gas,
         fee=Amount(fee),
+        notes=notes_in(wire.logs),
     )
+
+
+def notes_in(logs: Sequence[WireNote]) -> tuple[Note, ...]:
+    """Return what a batch of sweeps says."""
+    notes = []
+    for log in logs:
+        contract = RawAddress(log.address.lower())
+        match log.topics:
+            case [name, deposit, _] if name.lower() == KEPT:
+                kept = RawAddress("0x" + matching(WORD, deposit)[-ADDRESS_DIGITS:])
+                notes.append(Note(contract, kept))
+            case [name, _] if name.lower() == SWEPT:
+                notes.append(Note(contract, None))
+            case _:
+                pass
+    return tuple(notes)
 
 
 def operator(wire: WireCost, gas: int) -> int:

@@ -8,6 +8,7 @@ A transaction goes to all that are well. Endpoints do not always pass on what th
 that does is a better chance; whatever the others say, one that took it has it.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
@@ -28,6 +29,8 @@ from ctrip.core.ids import Amount, Asset, RawAddress, TxHash
 from ctrip.core.outgoing import Outcome, Outgoing, Reverts, Sent, Signed, TooPoor, Verdict
 
 COUNT: Final = "eth_getTransactionCount"
+CODE: Final = "eth_getCode"
+DATA: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 # Whose word counts when endpoints differ: a pool that has the transaction, a chain that is
 # further than others, a pool that has another one, a balance that may be old.
 WEIGHT: Final = tuple(Verdict)
@@ -99,6 +102,17 @@ class RpcTransactor:
             if cure_of_refusal(reply.error, call.method) is Cure.GIVE_IN:
                 return Amount(0)
             raise provider.refused(call.method, reply.error)
+
+        return await self._endpoints.ask(ask)
+
+    async def code(self, owner: RawAddress) -> str:
+        """Return the code of an address."""
+
+        async def ask(provider: Provider) -> str:
+            [reply] = await provider.ask([Call(CODE, (owner, "latest"))], decode.QUANTITIES)
+            if reply.error:
+                raise provider.refused(CODE, reply.error)
+            return decode.matching(DATA, reply.result or "")
 
         return await self._endpoints.ask(ask)
 

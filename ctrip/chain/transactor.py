@@ -47,6 +47,10 @@ class Transactor(Protocol):
         """Return what an address holds in the newest block, in base units."""
         ...
 
+    async def code(self, owner: RawAddress) -> str:
+        """Return the code of an address in the newest block, as 0x and hex."""
+        ...
+
     async def send(self, signed: Signed) -> Sent:
         """Hand a transaction to every endpoint that is well; one that takes it is enough.
 

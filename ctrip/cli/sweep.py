@@ -141,6 +141,21 @@ def drop(
     typer.echo(line_of(with_pool(settings_of(config), lambda p: sweeps.drop(p, sweep_id))))
 
 
+@sweep.command()
+def batcher(
+    chain: Annotated[str, typer.Option(help="As chains.yaml names it.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
+) -> None:
+    """Show where the contract of batches is, and what to send to have it there."""
+    import asyncio
+
+    from ctrip.cli import batcher
+
+    found = asyncio.run(batcher.look(settings_of(config), chain))
+    typer.echo(json.encode(found).decode() if as_json else batcher.as_text(found))
+
+
 def line_of(one: "Sweep") -> str:
     """Return a sweep on a line."""
     from ctrip.cli.shown import moment, printable

@@ -47,6 +47,7 @@ class Settlement(Struct, frozen=True, kw_only=True):
     treasury: Address | None = None
     gas_price_max: int | None = None  # wei; above, nothing is sent
     fee_percent_max: float = 10.0  # of coin that is moved
+    batch: bool = False  # sweep tokens of many addresses in one transaction (EIP-7702)
 
 
 class Chain(Struct, frozen=True, kw_only=True):

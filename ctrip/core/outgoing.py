@@ -44,6 +44,13 @@ class Signed(Struct, frozen=True):
     raw: str  # 0x and hex
 
 
+class Note(Struct, frozen=True):
+    """What a contract says in a log of a batch of sweeps (core/batch.py)."""
+
+    contract: RawAddress
+    kept: RawAddress | None  # the address that did not move anything; None: all were asked
+
+
 class Mined(Struct, frozen=True, kw_only=True):
     """Where a transaction is, and what it cost."""
 
@@ -52,6 +59,7 @@ class Mined(Struct, frozen=True, kw_only=True):
     succeeded: bool
     gas_used: int
     fee: Amount  # wei, all parts of it
+    notes: tuple[Note, ...] = ()
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

@@ -12,6 +12,11 @@ a reorg may take back until its block is final:
 
 A nonce that seems to be taken is doubted for as long as finality takes: an endpoint may know of the
 next nonce before it shows the receipt.
+
+A batch moves what several sweeps are about, out of many addresses: the contract that it calls does
+(core/batch.py). What could not be moved the contract names, and the rest it moved; a batch that was
+carried out by nobody has moved nothing. Each sweep sees its part of it, as if that were a sending
+of its own (as_seen_by).
 """
 
 from collections.abc import Sequence
@@ -35,7 +40,7 @@ from ctrip.core.ids import (
     SweepId,
     TxHash,
 )
-from ctrip.core.outgoing import Outcome, Outgoing, Signed
+from ctrip.core.outgoing import Mined, Outcome, Outgoing, Signed
 
 REPRICE_AFTER: Final = timedelta(seconds=60)  # on its way without being mined
 
@@ -46,6 +51,7 @@ class Purpose(StrEnum):
     FUEL = "fuel"  # coin for the gas of a token's sweep
     SWEEP = "sweep"
     REFUND = "refund"
+    BATCH = "batch"  # many sweeps of one token
 
 
 class SendingState(StrEnum):
@@ -80,6 +86,17 @@ class Offer(Struct, frozen=True):
     price: Price
 
 
+class Part(Struct, frozen=True, kw_only=True):
+    """What a batch moves for one of its sweeps."""
+
+    sweep_id: SweepId
+    address: RawAddress
+    derivation_index: int
+    amount: Amount
+    nonce: int | None  # of the address's authorization; None: it gave one before
+    kept: bool = False  # the block that has the batch has it without this
+
+
 class Sending(Struct, frozen=True, kw_only=True):
     """One transaction, whichever of its versions is mined."""
 
@@ -108,6 +125,7 @@ class Sending(Struct, frozen=True, kw_only=True):
     final: bool = False
     doubted_at: datetime | None = None
     sent_at: datetime | None = None
+    parts: tuple[Part, ...] = ()  # of a batch
 
     @property
     def newest(self) -> Version:
@@ -116,6 +134,11 @@ class Sending(Struct, frozen=True, kw_only=True):
     @property
     def is_native(self) -> bool:
         return self.data == "0x"
+
+    @property
+    def sweep_ids(self) -> frozenset[SweepId]:
+        own = frozenset() if self.sweep_id is None else frozenset({self.sweep_id})
+        return own | {part.sweep_id for part in self.parts}
 
 
 class Move(Struct, frozen=True):
@@ -145,10 +168,36 @@ def moves_of(sending: Sending) -> list[Move]:
     """Return what a sending has moved so far: nothing unless it is mined, and succeeded."""
     if sending.state is not SendingState.MINED:
         return []
-    return [
-        Move(sending.sender, sending.asset, -sending.amount),
-        Move(sending.beneficiary, sending.asset, sending.amount),
-    ]
+    gone = {part.address: part.amount for part in sending.parts if not part.kept}
+    if sending.purpose is not Purpose.BATCH:
+        gone = {sending.sender: sending.amount}
+    moves = [Move(address, sending.asset, -amount) for address, amount in gone.items()]
+    came = Move(sending.beneficiary, sending.asset, sum(gone.values()))
+    return [*moves, came] if moves else []
+
+
+def as_seen_by(sweep_id: SweepId, sending: Sending) -> Sending:
+    """Return a sending as one of its sweeps sees it.
+
+    That a part of a batch moved nothing is believed once it is final: what is tried again then
+    cannot meet the first try, in a block where that goes well.
+    """
+    part = next((part for part in sending.parts if part.sweep_id == sweep_id), None)
+    if part is None:
+        return sending
+    state = sending.state
+    if state is SendingState.FAILED or part.kept:
+        state = SendingState.FAILED if sending.final else SendingState.SENT
+    return replace(
+        sending,
+        purpose=Purpose.SWEEP,
+        sweep_id=sweep_id,
+        sender=part.address,
+        derivation_index=part.derivation_index,
+        amount=part.amount,
+        state=state,
+        parts=(part,),
+    )
 
 
 def absorb(
@@ -179,6 +228,7 @@ def absorb(
                 fee=mined.fee,
                 final=mined.block_number <= finalized,
                 doubted_at=None,
+                parts=settled(sending, mined),
             )
     if sending.state in ON_CHAIN:
         sending = replace(
@@ -188,6 +238,7 @@ def absorb(
             block_number=None,
             block_hash=None,
             fee=None,
+            parts=tuple(replace(part, kept=False) for part in sending.parts),
         )
     if nonce <= sending.nonce:
         return replace(sending, doubted_at=None)
@@ -195,6 +246,19 @@ def absorb(
     if now - since < doubt:
         return replace(sending, doubted_at=since)
     return replace(sending, state=SendingState.TAKEN, doubted_at=since, final=True)
+
+
+def settled(sending: Sending, mined: Mined) -> tuple[Part, ...]:
+    """Return the parts of a batch as its contract says that they went.
+
+    Where its contract is not, a call succeeds too, and nobody says anything.
+    """
+    said = {note.kept for note in mined.notes if note.contract == sending.recipient}
+    ran = None in said
+    return tuple(
+        replace(part, kept=mined.succeeded and (not ran or part.address in said))
+        for part in sending.parts
+    )
 
 
 class Next(StrEnum):

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ctrip.core.fees import Market, cost, going_rate, price
-from ctrip.core.ids import NATIVE, Amount, RawAddress, SweepId, raw
+from ctrip.core.ids import NATIVE, Amount, RawAddress, SweepId
 from ctrip.core.outgoing import Outgoing, Reverts, TooPoor
 from ctrip.core.payment import Settles
 from ctrip.core.sending import Purpose, Sending
@@ -33,6 +33,7 @@ class Decision(Struct, frozen=True):
     sweep: Sweep
     step: Step
     view: View
+    was_batched: bool = False  # which did not move it
 
 
 class Decider(Settling):
@@ -48,7 +49,7 @@ class Decider(Settling):
         if not waiting:
             return
         views = await self._views(waiting)
-        purse = await self._purse()
+        purse = await self.purse()
         busy: set[RawAddress] = set()  # whose coin is spoken for
         for sweep, seen in zip(waiting, views, strict=True):
             if sweep.address in busy:
@@ -59,7 +60,8 @@ class Decider(Settling):
                 busy.add(sweep.address)
             if isinstance(step, Fuel):
                 purse = Amount(purse - step.value - cost(step.price, view.fuel_gas))
-            yield Decision(sweep, step, view)
+            was_batched = any(one.parts for one in sent[sweep.id])
+            yield Decision(sweep, step, view, was_batched)
 
     async def _views(self, waiting: Sequence[Sweep]) -> list[View]:
         """Ask the chain about sweeps, some at once."""
@@ -103,27 +105,14 @@ class Decider(Settling):
             return view
         return replace(view, fuel_gas=await self._fuel_gas(sweep.address))
 
+    def _moving(self, sweep: Sweep, amount: Amount) -> Outgoing:
+        """Return the transaction that moves an amount to the treasury."""
+        return self.moving(sweep.address, sweep.asset, self.treasury(), amount)
+
     async def _fuel_gas(self, address: RawAddress) -> int:
         """Return the gas of a top-up; to an address that is new it may be more (EIP-2780)."""
         gas = await self._transactor.gas_for(self.plain(self.gas_wallet, address, Amount(1)))
         return gas if isinstance(gas, int) else 0
-
-    async def _purse(self) -> Amount:
-        """Return what the gas wallet holds and has not promised yet."""
-        gas_wallet = self.gas_wallet
-        balance = await self._transactor.balance(gas_wallet, NATIVE)
-        async with connection(self._pool) as conn:
-            promised = await sendings.promised(conn, self.chain.name, gas_wallet)
-        return Amount(max(0, balance - promised))
-
-    def _treasury(self) -> RawAddress:
-        treasury = self.chain.settlement.treasury
-        assert treasury is not None, f"{self.chain.name} is swept to nowhere"  # noqa: S101
-        return raw(treasury)
-
-    def _moving(self, sweep: Sweep, amount: Amount) -> Outgoing:
-        """Return the transaction that moves an amount to the treasury."""
-        return self.moving(sweep.address, sweep.asset, self._treasury(), amount)
 
     async def draw_up_fuel(self, sweep: Sweep, value: Amount, gas: int) -> Sending:
         """Return the sending that brings an address the coin for its gas."""
@@ -158,7 +147,7 @@ class Decider(Settling):
             sweep_id=sweep.id,
             asset=sweep.asset,
             amount=amount,
-            beneficiary=self._treasury(),
+            beneficiary=self.treasury(),
             recipient=moving.to,
             data=moving.data,
             gas=gas,

@@ -111,7 +111,7 @@ class Follower(Settling):
             reached = await hold_head(conn, self.chain.name)
             for one in changed:
                 await sendings.save(conn, one, moves_of(one))
-            ids = {one.sweep_id for one in changed if one.sweep_id is not None}
+            ids = {sweep_id for one in changed for sweep_id in one.sweep_ids}
             of_sweeps = await sendings.of_sweeps(conn, ids)
             for before in await sweeps.lock(conn, ids):
                 sweep = advance(before, of_sweeps[before.id], now=now)
@@ -214,12 +214,11 @@ class Follower(Settling):
         return before.value if cost(price, one.gas) <= coin else None
 
     async def _say(self, one: Sending, why: str) -> None:
-        """Let a sweep or a refund say why its transaction is not on its way."""
-        if one.sweep_id is not None:
-            async with connection(self._pool) as conn:
-                await sweeps.say(conn, one.sweep_id, why)
-        if one.refund_id is not None:
-            async with connection(self._pool) as conn:
+        """Let sweeps or a refund say why their transaction is not on its way."""
+        async with connection(self._pool) as conn:
+            for sweep_id in one.sweep_ids:
+                await sweeps.say(conn, sweep_id, why)
+            if one.refund_id is not None:
                 await refunds.say(conn, one.refund_id, why)
 
 

@@ -76,6 +76,7 @@ class Health:
         self._endpoints = endpoints or {}
         self._budgets = {chain.name: Budget(chain) for chain in chains}
         self._faults: dict[str, str] = {}
+        self._warnings: dict[str, str] = {}
         self._sights: dict[ChainName, Sight] = {}
         self._since = clock.now()
         self.all_seen = asyncio.Event()  # every chain was read once
@@ -87,6 +88,10 @@ class Health:
     def works(self, task: str) -> None:
         """Note that a task does its work."""
         self._faults.pop(task, None)
+
+    def warns(self, about: str, what: str) -> None:
+        """Note what could be better about money that moves; nothing: all is well again."""
+        self._warnings[about] = what
 
     def saw(
         self, chain: ChainName, *, head: Header, read: BlockNumber, rests: bool = False
@@ -162,21 +167,27 @@ class Health:
             "database": Part(ok=True),
             "chains": chains,
             "outbox": sent,
-            "settlement": settling(modes, money, back),
+            "settlement": settling(modes, money, back, self._warnings),
             "books": kept(list(compared.values())),
             **others,
         }
 
 
-def settling(modes: dict[ChainName, Settles], money: sweeps.Summary, back: refunds.Summary) -> Part:
+def settling(
+    modes: dict[ChainName, Settles],
+    money: sweeps.Summary,
+    back: refunds.Summary,
+    warnings: Mapping[str, str],
+) -> Part:
     """Judge settlement. Money that does not move is said; it stops nothing else."""
+    told = [f"{about}: {what}" for about, what in warnings.items() if what]
     return Part(
         ok=True,
         modes=modes,
         sweeps_open=money.open,
         sweeps_stuck=money.stuck,
         refunds_open=back.open,
-        warning="; ".join([*money.reasons, *back.reasons]),
+        warning="; ".join([*money.reasons, *back.reasons, *told]),
     )
 
 

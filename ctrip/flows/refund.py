@@ -27,7 +27,7 @@ from ctrip.core.sending import Purpose, Sending
 from ctrip.core.sweep import Send, latest
 from ctrip.flows.apply import apply
 from ctrip.flows.settling import Settling, new_sending_id
-from ctrip.store import payments, reconciliations, refunds, sendings
+from ctrip.store import lines, payments, reconciliations, refunds, sendings
 from ctrip.store.pool import Conn, connection, transaction
 
 REFUND_SECONDS: Final = 2.0  # between passes; asks Postgres only, unless money is to go back
@@ -63,7 +63,7 @@ class Refunder(Settling):
         tokens = Amount(0) if is_coin else await self._transactor.balance(wallet, refund.asset)
         async with connection(self._pool) as conn:
             payment = await payments.find(conn, refund.payment_id)
-            coin = Amount(coin - await sendings.promised(conn, self.chain.name, wallet))
+            coin = Amount(coin - await lines.promised(conn, self.chain.name, wallet))
             tokens = Amount(tokens - await self._promised(conn, refund.asset))
             held = await reconciliations.held_assets(conn, self.chain.name)
         view = View(
@@ -88,7 +88,7 @@ class Refunder(Settling):
 
     async def _promised(self, conn: Conn, asset: Asset) -> Amount:
         wallet = self.keys().payout_address
-        return await sendings.promised_of(conn, self.chain.name, wallet, asset)
+        return await lines.promised_of(conn, self.chain.name, wallet, asset)
 
     async def _send(self, refund: Refund, step: Send) -> None:
         """Sign what pays a refund, write it, and show it."""

@@ -5,6 +5,8 @@ any moment, and another shows the same bytes.
 """
 
 import asyncio
+from collections.abc import Sequence
+from typing import Final
 from uuid import uuid4
 
 from msgspec.structs import replace
@@ -15,12 +17,15 @@ from ctrip.clock import Clock
 from ctrip.core.abi import erc20_transfer
 from ctrip.core.chains import Chain
 from ctrip.core.fees import Price
-from ctrip.core.ids import NATIVE, Amount, Asset, RawAddress, SendingId
-from ctrip.core.outgoing import Outgoing, Sent, Signed, Verdict
-from ctrip.core.sending import Sending, Version, outgoing
-from ctrip.store import sendings
+from ctrip.core.ids import NATIVE, Amount, Asset, RawAddress, SendingId, raw
+from ctrip.core.outgoing import Authorization, Outgoing, Sent, Signed, Verdict
+from ctrip.core.sending import UNDER_WAY, Part, Sending, SendingState, Version, outgoing
+from ctrip.store import lines, sendings
 from ctrip.store.pool import Pool, connection
 from ctrip.wallet.sign import Signer
+
+# A second one for the same sweep would move or spend twice. One that failed did neither.
+SAME_AGAIN: Final = UNDER_WAY | {SendingState.MINED}
 
 log = logs.get("ctrip.settle")
 
@@ -57,6 +62,12 @@ class Settling:
         assert self._gas_wallet is not None, f"{self.chain.name} has no gas wallet"  # noqa: S101
         return self._gas_wallet
 
+    def treasury(self) -> RawAddress:
+        """Return where money goes, which a chain that is swept has."""
+        treasury = self.chain.settlement.treasury
+        assert treasury is not None, f"{self.chain.name} is swept to nowhere"  # noqa: S101
+        return raw(treasury)
+
     def plain(self, sender: RawAddress, to: RawAddress, value: Amount) -> Outgoing:
         """Return a transaction that moves coin, without nonce, gas and price."""
         return Outgoing(
@@ -81,15 +92,26 @@ class Settling:
         """Return the next place in a sender's line, by the chain and by what we wrote."""
         on_chain = await self._transactor.next_nonce(sender)
         async with connection(self._pool) as conn:
-            ours = await sendings.next_nonce(conn, self.chain.name, sender)
+            ours = await lines.next_nonce(conn, self.chain.name, sender)
         return max(on_chain, ours)
+
+    async def purse(self) -> Amount:
+        """Return what the gas wallet holds and has not promised yet."""
+        gas_wallet = self.gas_wallet
+        balance = await self._transactor.balance(gas_wallet, NATIVE)
+        async with connection(self._pool) as conn:
+            promised = await lines.promised(conn, self.chain.name, gas_wallet)
+        return Amount(max(0, balance - promised))
 
     async def version(self, sending: Sending, value: Amount, price: Price) -> Version:
         """Sign a version of a sending, in a thread: it takes milliseconds of CPU."""
-        unsigned = outgoing(sending, self.chain.chain_id, value, price)
-        signed: Signed = await asyncio.to_thread(
-            self.keys().sign, unsigned, index=sending.derivation_index
-        )
+        unsigned, keys = outgoing(sending, self.chain.chain_id, value, price), self.keys()
+
+        def sign() -> Signed:
+            lent = authorizations(keys, unsigned, sending.parts)
+            return keys.sign(replace(unsigned, authorizations=lent), index=sending.derivation_index)
+
+        signed = await asyncio.to_thread(sign)
         return Version(signed=signed, value=value, price=price, created_at=self._clock.now())
 
     async def show(self, sending: Sending, *, anew: bool = False) -> str:
@@ -122,6 +144,17 @@ def refusal(sent: Sent) -> str:
     """
     wanted = sent.verdict in {Verdict.TAKEN, Verdict.NONCE_SPENT}
     return "" if wanted else f"nodes refuse it: {sent.why}"
+
+
+def authorizations(
+    keys: Signer, batch: Outgoing, parts: Sequence[Part]
+) -> tuple[Authorization, ...]:
+    """Let the contract that a batch calls act for those addresses that have not let it before."""
+    return tuple(
+        keys.authorize(batch.chain_id, batch.to, part.nonce, index=part.derivation_index)
+        for part in parts
+        if part.nonce is not None
+    )
 
 
 def new_sending_id() -> SendingId:

@@ -1,39 +1,70 @@
 """Sweep confirmed money to the treasury: decide, sign, write, show, one address at a time.
 
+Where a chain takes batches, a token that needs a top-up joins one instead (batch.py).
+
 What is decided (decide.py, core/sweep.py) and signed is written, with its nonce, in a transaction
 that looks at the sweep again; only then is it shown to nodes. Between any two of these steps the
 process may die: what was written goes on in flows/follow.py, what was not did not happen.
 """
 
+import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from msgspec.structs import replace
 
+from ctrip.chain.transactor import Transactor
+from ctrip.clock import Clock
+from ctrip.core.chains import Chain
 from ctrip.core.ids import Amount
 from ctrip.core.payment import Settles
-from ctrip.core.sending import UNDER_WAY, Purpose, Sending, SendingState
+from ctrip.core.sending import Purpose, Sending
 from ctrip.core.sweep import WAITS, Fuel, Send, Sweep, advance, after, latest
+from ctrip.flows.batch import Batches
 from ctrip.flows.decide import Decider, Decision
+from ctrip.flows.settling import SAME_AGAIN
 from ctrip.store import payments, sendings, sweeps
-from ctrip.store.pool import connection, transaction
+from ctrip.store.pool import Pool, connection, transaction
+from ctrip.wallet.sign import Signer
 
 SWEEP_SECONDS: Final = 2.0  # between passes; asks Postgres only, unless something is to be moved
 LOOKED_AT_PER_PASS_MAX: Final = 50  # some five calls each
 
-# A second one for the same sweep would move or spend twice. One that failed did neither.
-SAME_AGAIN: Final = UNDER_WAY | {SendingState.MINED}
+
+def silently(_: str) -> None:
+    """Tell nobody."""
 
 
 class Sweeper(Decider):
-    """The sweeps of one chain that we sign for."""
+    """The sweeps of one chain that we sign for; `warn` hears what an operator can do for them."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        transactor: Transactor,
+        pool: Pool,
+        clock: Clock,
+        news: asyncio.Event,
+        signer: Signer | None,
+        *,
+        warn: Callable[[str], None] = silently,
+    ) -> None:
+        moving = (chain, transactor, pool, clock, news, signer)
+        super().__init__(*moving)
+        self._batches = Batches(*moving, warn=warn)
 
     async def run_once(self) -> bool:
         """Do what is next for the sweeps that wait; True if there may be more of them."""
-        done = 0
+        done, joining = 0, []
         decisions = self.decisions(Settles.SWEEP, count_max=LOOKED_AT_PER_PASS_MAX)
         async for decision in decisions:
-            await self._do(decision)
             done += 1
+            if await self._batches.take(decision):
+                joining.append(decision)
+            else:
+                await self._do(decision)
+        for decision in await self._batches.send(joining):
+            await self._do(decision)
         return done == LOOKED_AT_PER_PASS_MAX
 
     async def _do(self, decision: Decision) -> None:

@@ -200,11 +200,18 @@ SELECT t.asset, 'transaction ' || t.tx_hash || ' counts as moved on in block ' |
 FROM transfers t WHERE t.chain = $1 AND t.swept_in IS NOT NULL AND NOT t.orphaned
 AND NOT EXISTS (SELECT FROM sendings s WHERE s.sweep_id = t.sweep_id AND s.purpose = 'sweep'
     AND s.state = 'mined' AND s.block_number = t.swept_in)
+AND NOT EXISTS (SELECT FROM batch_parts p JOIN sendings s ON s.id = p.sending_id
+    WHERE p.sweep_id = t.sweep_id AND NOT p.kept
+    AND s.state = 'mined' AND s.block_number = t.swept_in)
 """),
     Invariant("I23", "Nothing is moved, or given coin for its gas, twice.", TWICE, """
+WITH all_of AS (
+    SELECT sweep_id, purpose, asset, state, chain FROM sendings WHERE sweep_id IS NOT NULL
+    UNION ALL
+    SELECT p.sweep_id, 'sweep', s.asset, s.state, s.chain
+    FROM batch_parts p JOIN sendings s ON s.id = p.sending_id WHERE NOT p.kept)
 SELECT min(asset), 'sweep ' || sweep_id || ' has ' || count(*) || ' transactions: ' || purpose
-FROM sendings WHERE chain = $1 AND sweep_id IS NOT NULL
-AND state IN ('unsigned', 'signed', 'sent', 'mined')
+FROM all_of WHERE chain = $1 AND state IN ('unsigned', 'signed', 'sent', 'mined')
 GROUP BY sweep_id, purpose HAVING count(*) > 1
 """),
     Invariant("I24", "What is settled by sweeping was swept.", REPORT, """

@@ -121,7 +121,7 @@ WITH due AS MATERIALIZED (
     LEFT JOIN sweeps w ON w.id = s.sweep_id
 ), touched AS (
     SELECT s.id AS sending_id,
-        CASE s.purpose WHEN 'fuel' THEN 'fuel' WHEN 'sweep' THEN 'swept' ELSE 'refund' END AS kind,
+        CASE s.purpose WHEN 'fuel' THEN 'fuel' WHEN 'refund' THEN 'refund' ELSE 'swept' END AS kind,
         s.purpose, m.address, m.asset, m.amount
     FROM sent s JOIN sending_moves m ON m.sending_id = s.id WHERE m.amount <> 0
     UNION ALL
@@ -132,7 +132,7 @@ WITH due AS MATERIALIZED (
             THEN 'deposit:' || t.address
         WHEN t.purpose = 'refund' AND t.amount > 0 THEN 'payers'
         WHEN t.purpose = 'refund' THEN 'payout:' || t.address
-        WHEN t.purpose = 'sweep' AND t.amount > 0 THEN 'treasury:' || t.address
+        WHEN t.purpose IN ('sweep', 'batch') AND t.amount > 0 THEN 'treasury:' || t.address
         WHEN t.amount < 0 THEN 'gas:' || t.address
         ELSE 'unknown' END AS account
     FROM touched t
@@ -181,6 +181,9 @@ WITH sums AS (
     SELECT sender AS address FROM sendings WHERE chain = $1 AND NOT final AND state <> 'void'
     UNION
     SELECT beneficiary FROM sendings WHERE chain = $1 AND NOT final AND state <> 'void'
+    UNION
+    SELECT p.address FROM batch_parts p JOIN sendings s ON s.id = p.sending_id
+    WHERE s.chain = $1 AND NOT s.final AND s.state <> 'void'
     UNION
     SELECT s.sender FROM books_due d JOIN sendings s ON s.id = d.sending_id WHERE d.chain = $1
     UNION

@@ -14,17 +14,16 @@ from msgspec.structs import replace
 from ctrip.core.fees import Price
 from ctrip.core.ids import (
     Amount,
-    Asset,
     BlockNumber,
     ChainName,
-    RawAddress,
     RefundId,
     SendingId,
     SweepId,
     TxHash,
 )
 from ctrip.core.outgoing import Signed
-from ctrip.core.sending import Move, Offer, Sending, Version
+from ctrip.core.sending import Move, Offer, Purpose, Sending, Version, as_seen_by
+from ctrip.store import batches
 from ctrip.store.pool import Conn
 
 INSERT = """
@@ -62,6 +61,8 @@ async def insert(conn: Conn, new: Sending) -> bool:
     )
     for version in new.versions if written else ():
         await add_version(conn, new.id, version)
+    if written and new.parts:
+        await batches.insert(conn, new.id, new.parts)
     return written is not None
 
 
@@ -115,6 +116,8 @@ async def save(conn: Conn, sending: Sending, moves: Sequence[Move]) -> None:
     )
     if written == "UPDATE 0":
         return
+    if sending.parts:
+        await batches.save(conn, sending.id, sending.parts)
     await conn.execute(FORGET_MOVES, sending.id)
     if moves:
         columns = zip(
@@ -153,7 +156,7 @@ WHERE sending_id = ANY($1::uuid[]) ORDER BY created_at
 
 
 async def with_versions(conn: Conn, rows: Sequence[asyncpg.Record]) -> list[Sending]:
-    """Put sendings together with their versions."""
+    """Put sendings together with their versions, and batches with their parts."""
     found = [convert({**row}, Sending) for row in rows]
     versions: dict[SendingId, list[Version]] = {}
     for record in await conn.fetch(VERSIONS, [one.id for one in found]):
@@ -166,8 +169,15 @@ async def with_versions(conn: Conn, rows: Sequence[asyncpg.Record]) -> list[Send
                 created_at=row.created_at,
             )
         )
+    of_batches = [one.id for one in found if one.purpose is Purpose.BATCH]
+    parts = await batches.parts_of(conn, of_batches) if of_batches else {}
     return [
-        replace(one, versions=tuple(versions.get(one.id, ())), exported=offer_in(row))
+        replace(
+            one,
+            versions=tuple(versions.get(one.id, ())),
+            exported=offer_in(row),
+            parts=parts.get(one.id, ()),
+        )
         for row, one in zip(rows, found, strict=True)
     ]
 
@@ -196,15 +206,21 @@ async def list_open(
     return await with_versions(conn, await conn.fetch(OPEN, chain, finalized, count_max))
 
 
-OF_SWEEPS = "SELECT * FROM sendings WHERE sweep_id = ANY($1::uuid[]) ORDER BY created_at"
+OF_SWEEPS = """
+SELECT * FROM sendings WHERE sweep_id = ANY($1::uuid[])
+UNION ALL
+SELECT * FROM sendings
+WHERE id IN (SELECT sending_id FROM batch_parts WHERE sweep_id = ANY($1::uuid[]))
+ORDER BY created_at
+"""
 
 
 async def of_sweeps(conn: Conn, sweeps: Collection[SweepId]) -> dict[SweepId, list[Sending]]:
-    """Return all sendings of some sweeps, the oldest first."""
+    """Return all sendings of some sweeps as each of them sees them, the oldest first."""
     found: dict[SweepId, list[Sending]] = {sweep: [] for sweep in sweeps}
     for sending in await with_versions(conn, await conn.fetch(OF_SWEEPS, list(sweeps))):
-        if sending.sweep_id is not None:
-            found[sending.sweep_id].append(sending)
+        for sweep_id in sending.sweep_ids & found.keys():
+            found[sweep_id].append(as_seen_by(sweep_id, sending))
     return found
 
 
@@ -218,30 +234,6 @@ async def of_refunds(conn: Conn, refunds: Collection[RefundId]) -> dict[RefundId
         if sending.refund_id is not None:
             found[sending.refund_id].append(sending)
     return found
-
-
-NEXT_NONCE = """
-SELECT coalesce(max(nonce) + 1, 0) FROM sendings
-WHERE chain = $1 AND sender = $2 AND state <> 'void'
-"""
-
-
-async def next_nonce(conn: Conn, chain: ChainName, sender: RawAddress) -> int:
-    """Return the nonce after the last one that a sender's line has."""
-    return int(await conn.fetchval(NEXT_NONCE, chain, sender))
-
-
-PROMISED = """
-SELECT coalesce(sum(v.value + s.gas * v.max_fee), 0) FROM sendings s
-CROSS JOIN LATERAL (SELECT value, max_fee FROM sending_versions WHERE sending_id = s.id
-    ORDER BY created_at DESC LIMIT 1) AS v
-WHERE s.chain = $1 AND s.sender = $2 AND s.state IN ('unsigned', 'signed', 'sent')
-"""
-
-
-async def promised(conn: Conn, chain: ChainName, sender: RawAddress) -> Amount:
-    """Return what a sender's transactions that are under way may take from it, in wei."""
-    return Amount(int(await conn.fetchval(PROMISED, chain, sender)))
 
 
 VOID = "UPDATE sendings SET state = 'void', final = true WHERE chain = $1 AND state = 'unsigned'"
@@ -270,14 +262,3 @@ async def sign(conn: Conn, sending_id: SendingId, version: Version) -> None:
     """Write the one version of a sending that was signed elsewhere."""
     await conn.execute(SIGNED, sending_id)
     await add_version(conn, sending_id, version)
-
-
-PROMISED_OF = """
-SELECT coalesce(sum(amount), 0) FROM sendings
-WHERE chain = $1 AND sender = $2 AND asset = $3 AND state IN ('unsigned', 'signed', 'sent')
-"""
-
-
-async def promised_of(conn: Conn, chain: ChainName, sender: RawAddress, asset: Asset) -> Amount:
-    """Return what a sender's transactions that are under way move of an asset, gas apart."""
-    return Amount(int(await conn.fetchval(PROMISED_OF, chain, sender, asset)))

@@ -76,6 +76,9 @@ AND state IN ('queued', 'fuelled', 'stuck') AND NOT EXISTS (
     SELECT FROM sweeps o JOIN sendings x ON x.sweep_id = o.id
     WHERE o.chain = s.chain AND o.address = s.address AND o.id <> s.id AND o.ended_at IS NULL
     AND (o.state = 'fuelled' OR x.state IN ('unsigned', 'signed', 'sent')))
+AND NOT EXISTS (
+    SELECT FROM batch_parts p JOIN sendings x ON x.id = p.sending_id
+    WHERE p.address = s.address AND x.chain = s.chain AND x.state IN ('signed', 'sent'))
 ORDER BY asset = 'native', due_at, id LIMIT $4
 """
 

@@ -44,6 +44,12 @@ def test_what_a_chain_says_goes_for_it(tmp_path: Path) -> None:
     assert found.gas_price_max == 500_000_000
 
 
+def test_a_chain_that_is_swept_may_be_swept_in_batches(tmp_path: Path) -> None:
+    table = f'mode = "sweep"\ntreasury = "{TREASURY}"\n{WORDS}'
+    assert chain(tmp_path, table, "{batch: true}").settlement.batch
+    assert not chain(tmp_path, table, "{fee_percent_max: 3}").settlement.batch
+
+
 def test_what_is_worth_moving_is_said_of_each_asset_in_coins(tmp_path: Path) -> None:
     entry = f'{{mode: export, treasury: "{TREASURY}", fee_percent_max: 3}}'
     found = chain(tmp_path, GAS_WALLET, entry, ", sweep_min: 0.01")
@@ -70,6 +76,7 @@ def test_what_may_go_back_in_a_day_is_said_of_each_asset_in_coins(tmp_path: Path
         (f'treasury = "0x{"0" * 40}"', "", "[settlement] treasury: is the zero address"),
         ("", f'{{treasury: "0x{"0" * 40}"}}', "settlement.treasury: is the zero address"),
         ("", "{mode: keep}", "settlement.mode: must be one of"),
+        ("", "{batch: true}", "batch is for the mode sweep, not hold"),
         ("", "{gas_price_max_gwei: 0}", "settlement.gas_price_max_gwei: must be a number"),
         ("", "{fee: 1}", "chains.anvil.settlement.fee: is no field"),
     ],

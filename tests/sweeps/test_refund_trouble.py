@@ -38,7 +38,7 @@ async def test_an_empty_payout_wallet_is_told_and_filled_by_whoever_reads_it(
         async with connection(pool) as conn:
             money = await sweeps.summary(conn, reasons_max=5)
             back = await refunds.summary(conn, reasons_max=5)
-        part = settling({}, money, back)
+        part = settling({}, money, back, {})
         assert part.refunds_open == 1
         assert says in part.warning
         await anvil.set_balance(world.wallet, 2 * ETHER)

@@ -38,13 +38,14 @@ class SweepingWorld(WildWorld):
 
     def __init__(self, pool: Pool, anvil: Anvil, chain: Chain, urls: Sequence[str]) -> None:
         self.signer = Signer(bytearray(WORDS.reveal().encode()))
+        self.warned: list[str] = []
         super().__init__(pool, anvil, chain, urls)
 
     def _start(self) -> dict[str, RunOnce]:
         transactor = self._client.transactor()
         moving = (self._chain, transactor, self._pool, self.clock, self._news, self.signer)
         plan = Planner(self._chain, self._pool, self.clock, WALLET.fingerprint)
-        self.sweeper, self.follower = Sweeper(*moving), Follower(*moving)
+        self.sweeper, self.follower = Sweeper(*moving, warn=self.warned.append), Follower(*moving)
         return {
             **super()._start(),
             "plan": plan.run_once,

@@ -88,6 +88,20 @@ async def test_one_red_chain_is_named_and_leaves_the_others_green(pool: Pool) ->
         assert ready.json["parts"]["chains"][OTHER]["why"] == "stopped: a reason"
 
 
+async def test_what_could_be_better_about_money_is_said_until_it_is_and_stays_green(
+    pool: Pool,
+) -> None:
+    async with open_shop(pool) as shop:
+        for warning in ("no contract is there", ""):
+            for chain in (CHAIN, OTHER):
+                shop.health.saw(chain, head=a_header(9), read=BlockNumber(9))
+            shop.health.warns("sweeps of bench", warning)
+            settlement = (await shop.get(READY)).json["parts"]["settlement"]
+            assert settlement["ok"] is True
+            expected = f"sweeps of bench: {warning}" if warning else ""
+            assert settlement.get("warning", "") == expected
+
+
 async def test_a_chain_that_fell_silent_turns_red(pool: Pool) -> None:
     async with open_shop(pool) as shop:
         for chain in (CHAIN, OTHER):

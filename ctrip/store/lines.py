@@ -1,0 +1,42 @@
+"""How far a sender's line of nonces is taken, and what is promised in it. Only reads."""
+
+from ctrip.core.ids import Amount, Asset, ChainName, RawAddress
+from ctrip.store.pool import Conn
+
+# An authorization takes a nonce of who gives it. Once its batch is final the chain has counted it.
+NEXT_NONCE = """
+SELECT coalesce(max(nonce) + 1, 0) FROM (
+    SELECT nonce FROM sendings WHERE chain = $1 AND sender = $2 AND state <> 'void'
+    UNION ALL
+    SELECT p.nonce FROM batch_parts p JOIN sendings s ON s.id = p.sending_id
+    WHERE s.chain = $1 AND p.address = $2 AND s.state <> 'void' AND NOT s.final) AS used
+"""
+
+
+async def next_nonce(conn: Conn, chain: ChainName, sender: RawAddress) -> int:
+    """Return the nonce after the last one that a sender's line has."""
+    return int(await conn.fetchval(NEXT_NONCE, chain, sender))
+
+
+PROMISED = """
+SELECT coalesce(sum(v.value + s.gas * v.max_fee), 0) FROM sendings s
+CROSS JOIN LATERAL (SELECT value, max_fee FROM sending_versions WHERE sending_id = s.id
+    ORDER BY created_at DESC LIMIT 1) AS v
+WHERE s.chain = $1 AND s.sender = $2 AND s.state IN ('unsigned', 'signed', 'sent')
+"""
+
+
+async def promised(conn: Conn, chain: ChainName, sender: RawAddress) -> Amount:
+    """Return what a sender's transactions that are under way may take from it, in wei."""
+    return Amount(int(await conn.fetchval(PROMISED, chain, sender)))
+
+
+PROMISED_OF = """
+SELECT coalesce(sum(amount), 0) FROM sendings
+WHERE chain = $1 AND sender = $2 AND asset = $3 AND state IN ('unsigned', 'signed', 'sent')
+"""
+
+
+async def promised_of(conn: Conn, chain: ChainName, sender: RawAddress, asset: Asset) -> Amount:
+    """Return what a sender's transactions that are under way move of an asset, gas apart."""
+    return Amount(int(await conn.fetchval(PROMISED_OF, chain, sender, asset)))

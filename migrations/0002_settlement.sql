@@ -15,7 +15,6 @@ CREATE TABLE sweeps (                        -- one asset of one address, to the
     address          text NOT NULL,
     derivation_index bigint NOT NULL,
     asset            text NOT NULL,
-    mode             text NOT NULL CONSTRAINT sweeps_mode CHECK (mode IN ('sweep', 'export')),
     state            text NOT NULL CONSTRAINT sweeps_state CHECK (state IN
         ('queued', 'fuelled', 'sent', 'mined', 'final', 'stuck', 'dropped')),
     amount           numeric(78, 0),         -- that was sent; null: nothing yet

@@ -31,7 +31,6 @@ from msgspec.structs import replace
 from ctrip.core.errors import InvariantError
 from ctrip.core.fees import Price, cost
 from ctrip.core.ids import NATIVE, Amount, Asset, ChainName, PaymentId, RawAddress, SweepId
-from ctrip.core.payment import Settles
 from ctrip.core.sending import ON_CHAIN, UNDER_WAY, Purpose, Sending, SendingState
 
 
@@ -76,7 +75,6 @@ class Sweep(Struct, frozen=True, kw_only=True):
     address: RawAddress
     derivation_index: int
     asset: Asset
-    mode: Settles
     created_at: datetime
     due_at: datetime
     state: SweepState = S.QUEUED

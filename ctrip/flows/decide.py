@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from ctrip.core.fees import Market, cost, going_rate, price
 from ctrip.core.ids import NATIVE, Amount, RawAddress, SweepId
 from ctrip.core.outgoing import Outgoing, Reverts, TooPoor
-from ctrip.core.payment import Settles
 from ctrip.core.sending import Purpose, Sending
 from ctrip.core.sweep import Fuel, Send, Step, Sweep, View
 from ctrip.core.sweep import next_step as decide
@@ -39,11 +38,11 @@ class Decision(Struct, frozen=True):
 class Decider(Settling):
     """Looks at the sweeps of one chain."""
 
-    async def decisions(self, mode: Settles, *, count_max: int) -> AsyncIterator[Decision]:
+    async def decisions(self, *, count_max: int) -> AsyncIterator[Decision]:
         """Yield what is next for sweeps that wait for us, each after the one before was done."""
         async with connection(self._pool) as conn:
             now = self._clock.now()
-            waiting = await sweeps.due(conn, self.chain.name, now, mode=mode, count_max=count_max)
+            waiting = await sweeps.due(conn, self.chain.name, now, count_max=count_max)
             sent = await sendings.of_sweeps(conn, [one.id for one in waiting])
             held = await reconciliations.held_assets(conn, self.chain.name)
         if not waiting:

@@ -22,7 +22,6 @@ from ctrip.core.ids import Amount, SendingId, SweepId, TxHash
 from ctrip.core.money import in_coins
 from ctrip.core.outgoing import Signed
 from ctrip.core.paths import GAS_PATH, deposit_path
-from ctrip.core.payment import Settles
 from ctrip.core.sending import Offer, Purpose, Sending, SendingState, Version, outgoing
 from ctrip.core.sweep import Fuel, Send, Sweep, advance, after
 from ctrip.flows.decide import Decider, Decision
@@ -47,7 +46,7 @@ class Exporter(Decider):
         async with transaction(self._pool) as conn:
             await sendings.void_unsigned(conn, self.chain.name)
         out: list[Unsigned] = []
-        async for decision in self.decisions(Settles.EXPORT, count_max=EXPORTED_MAX):
+        async for decision in self.decisions(count_max=EXPORTED_MAX):
             out += await self._draw_up(decision)
         return ToSign(
             chain=self.chain.name,

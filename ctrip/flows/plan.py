@@ -53,7 +53,6 @@ class Planner:
                     address=one.address,
                     derivation_index=one.derivation_index,
                     asset=one.asset,
-                    mode=self.chain.settlement.mode,
                     created_at=now,
                     due_at=now,
                 )

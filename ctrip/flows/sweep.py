@@ -17,7 +17,6 @@ from ctrip.chain.transactor import Transactor
 from ctrip.clock import Clock
 from ctrip.core.chains import Chain
 from ctrip.core.ids import Amount
-from ctrip.core.payment import Settles
 from ctrip.core.sending import Purpose, Sending
 from ctrip.core.sweep import WAITS, Fuel, Send, Sweep, advance, after, latest
 from ctrip.flows.batch import Batches
@@ -55,8 +54,10 @@ class Sweeper(Decider):
 
     async def run_once(self) -> bool:
         """Do what is next for the sweeps that wait; True if there may be more of them."""
+        async with connection(self._pool) as conn:  # of when the chain was settled by exports
+            await sendings.void_unsigned(conn, self.chain.name)
         done, joining = 0, []
-        decisions = self.decisions(Settles.SWEEP, count_max=LOOKED_AT_PER_PASS_MAX)
+        decisions = self.decisions(count_max=LOOKED_AT_PER_PASS_MAX)
         async for decision in decisions:
             done += 1
             if await self._batches.take(decision):

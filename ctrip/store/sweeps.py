@@ -11,14 +11,13 @@ import asyncpg
 from msgspec import Struct, convert
 
 from ctrip.core.ids import ChainName, SweepId
-from ctrip.core.payment import Settles
 from ctrip.core.sweep import Sweep
 from ctrip.store.pool import Conn
 
 INSERT = """
-INSERT INTO sweeps (id, chain, payment_id, address, derivation_index, asset, mode, state, amount,
+INSERT INTO sweeps (id, chain, payment_id, address, derivation_index, asset, state, amount,
     why, tries, due_at, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, '', 0, $9, $10) ON CONFLICT DO NOTHING RETURNING id
+VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, '', 0, $8, $9) ON CONFLICT DO NOTHING RETURNING id
 """
 
 
@@ -32,7 +31,6 @@ async def insert(conn: Conn, new: Sweep) -> bool:
         new.address,
         new.derivation_index,
         new.asset,
-        new.mode,
         new.state,
         new.due_at,
         new.created_at,
@@ -71,7 +69,7 @@ async def lock(conn: Conn, ids: Collection[SweepId]) -> list[Sweep]:
 # Two sweeps of one address would both count on its coin: while one has it, the others wait. A
 # token comes before the coin, which may take all that is left.
 DUE = """
-SELECT * FROM sweeps s WHERE chain = $1 AND ended_at IS NULL AND due_at <= $2 AND mode = $3
+SELECT * FROM sweeps s WHERE chain = $1 AND ended_at IS NULL AND due_at <= $2
 AND state IN ('queued', 'fuelled', 'stuck') AND NOT EXISTS (
     SELECT FROM sweeps o JOIN sendings x ON x.sweep_id = o.id
     WHERE o.chain = s.chain AND o.address = s.address AND o.id <> s.id AND o.ended_at IS NULL
@@ -79,15 +77,13 @@ AND state IN ('queued', 'fuelled', 'stuck') AND NOT EXISTS (
 AND NOT EXISTS (
     SELECT FROM batch_parts p JOIN sendings x ON x.id = p.sending_id
     WHERE p.address = s.address AND x.chain = s.chain AND x.state IN ('signed', 'sent'))
-ORDER BY asset = 'native', due_at, id LIMIT $4
+ORDER BY asset = 'native', due_at, id LIMIT $3
 """
 
 
-async def due(
-    conn: Conn, chain: ChainName, now: datetime, *, mode: Settles, count_max: int
-) -> list[Sweep]:
-    """Return the sweeps of a mode that wait for us to do something."""
-    return read(await conn.fetch(DUE, chain, now, mode, count_max))
+async def due(conn: Conn, chain: ChainName, now: datetime, *, count_max: int) -> list[Sweep]:
+    """Return the sweeps that wait for us to do something."""
+    return read(await conn.fetch(DUE, chain, now, count_max))
 
 
 LIST = """

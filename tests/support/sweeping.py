@@ -17,7 +17,6 @@ from ctrip.core.ids import (
     SweepId,
 )
 from ctrip.core.outgoing import Mined, Outcome, Signed
-from ctrip.core.payment import Settles
 from ctrip.core.sending import Purpose, Sending, Version
 from ctrip.core.sweep import Sweep, View
 from tests.support.builders import CHAIN, CREATED, tx_hash
@@ -69,7 +68,6 @@ def a_sweep(asset: Asset = NATIVE, **changes: Any) -> Sweep:
         "address": DEPOSIT,
         "derivation_index": 3,
         "asset": asset,
-        "mode": Settles.SWEEP,
         "created_at": CREATED,
         "due_at": CREATED,
     }

@@ -1,7 +1,6 @@
 """An address in a batch, and whoever else would send from it or for it."""
 
 from ctrip.core.ids import raw
-from ctrip.core.payment import Settles
 from ctrip.flows.batch import Batches
 from ctrip.flows.decide import Decider
 from ctrip.flows.plan import Planner
@@ -49,7 +48,7 @@ async def test_two_who_decided_at_once_send_one_batch(pool: Pool, anvil: Anvil) 
         await plan.run_once()
         moving = (world.chain, world.client.transactor(), pool, world.clock, world.news)
         decider = Decider(*moving, world.signer)
-        both = [one async for one in decider.decisions(Settles.SWEEP, count_max=9)]
+        both = [one async for one in decider.decisions(count_max=9)]
         for _ in range(2):
             await Batches(*moving, world.signer, warn=world.warned.append).send(both)
         assert len(await world.sendings()) == 1

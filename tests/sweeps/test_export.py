@@ -142,3 +142,18 @@ async def test_an_empty_gas_wallet_leaves_tokens_out_and_says_why(pool: Pool, an
         await world.settle(1)
         assert (await exporter.export()).transactions == ()
         assert "the gas wallet can spend 0 wei" in await world.why()
+
+
+async def test_a_chain_that_is_swept_from_here_now_waits_for_no_signatures(
+    pool: Pool, anvil: Anvil
+) -> None:
+    async with exporting(pool, anvil) as (world, exporter):
+        payments = [await world.paid(ETHER), await world.paid(70, in_tokens=True)]
+        await world.settle(1)
+        late = signed_by(world, await exporter.export())
+    async with a_sweeping_world(pool, anvil) as world:
+        await world.settle()
+        for payment in payments:
+            assert (await world.now(payment)).status is Status.SETTLED
+        with pytest.raises(ForeignSignatures, match="is void by now"):
+            await exporter.take(late)

@@ -49,9 +49,13 @@ class SweepingWorld(WildWorld):
         return {
             **super()._start(),
             "plan": plan.run_once,
-            "sweep": self.sweeper.run_once,
+            **({"sweep": self.sweeper.run_once} if self._is_swept else {}),
             "follow": self.follower.run_once,
         }
+
+    @property
+    def _is_swept(self) -> bool:
+        return self._chain.settlement.mode is Settles.SWEEP
 
     @property
     def chain(self) -> Chain:

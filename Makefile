@@ -36,8 +36,9 @@ help: ## show this list
 run: $(SERVING) ## serve on this machine: embedded Postgres, a local chain, a test token
 	@$(BIN)/ctrip dev $(ARGS)
 
+# Bytecode is kept even where the shell says not to: else each worker compiles all tests anew.
 test: setup ## run every test (ARGS="-k webhook" for some)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: setup ## lint, format, types and the shape of the code, in seconds
 	@$(BIN)/ruff check --quiet

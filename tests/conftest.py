@@ -1,9 +1,8 @@
-"""A real Postgres for the session, and a migrated database of its own for every test."""
+"""A real Postgres for the session, and for every test a migrated database without rows."""
 
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from itertools import count
 from pathlib import Path
 
 import asyncpg
@@ -11,16 +10,13 @@ import pytest
 
 from ctrip.dev import postgres
 from ctrip.dev.postgres import Cluster
-from ctrip.settings import Secret
-from ctrip.store import pool as store
 from ctrip.store.migrate import migrate, read_files
 from ctrip.store.pool import Conn, Pool
 from tests.support.memory import memory
+from tests.support.used_again import Kept, UsedAgain
 from tests.support.warm_ctrip import WarmCtrip, warm_ctrip
 
 TEMPLATE = "migrated"
-POOL_SIZE_MAX = 16
-NUMBERS = count(1)
 LONGEST = {"e2e", "test_sender_machine.py", "test_random_reorgs.py"}
 
 
@@ -64,25 +60,36 @@ async def admin(cluster: Cluster) -> AsyncIterator[Conn]:
     await conn.close()
 
 
-@pytest.fixture
-async def database(cluster: Cluster, template: str, admin: Conn) -> AsyncIterator[str]:
-    """The URL of a fresh database."""
-    name = f"test_{next(NUMBERS)}"
-    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-    yield cluster.url_of(name)
-    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+@pytest.fixture(scope="session")
+async def used_again(cluster: Cluster, template: str, admin: Conn) -> AsyncIterator[UsedAgain]:
+    """Databases that one test after another gets, emptied."""
+    again = UsedAgain(cluster, template, admin)
+    yield again
+    await again.close()
 
 
 @pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    """A pool on a fresh database, as ctrip opens it."""
-    pool = await store.connect(Secret(database), size_max=POOL_SIZE_MAX)
-    yield pool
-    pool.terminate()
+async def kept(used_again: UsedAgain) -> AsyncIterator[Kept]:
+    """A database of this test's own, without rows."""
+    kept = await used_again.take()
+    yield kept
+    await used_again.give_back(kept)
+
+
+@pytest.fixture
+def database(cluster: Cluster, kept: Kept) -> str:
+    """The URL of a database without rows."""
+    return cluster.url_of(kept.name)
+
+
+@pytest.fixture
+def pool(kept: Kept) -> Pool:
+    """A pool on a database without rows, as ctrip opens it."""
+    return kept.pool
 
 
 @pytest.fixture
 async def conn(pool: Pool) -> AsyncIterator[Conn]:
-    """A connection to a fresh database."""
+    """A connection to a database without rows."""
     async with pool.acquire() as conn:
         yield conn

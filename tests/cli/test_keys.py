@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -18,15 +17,9 @@ from ctrip.store import accounts
 from ctrip.store.pool import Pool, connection
 from tests.support.builders import CREATED, DEADLINE
 from tests.support.terminal import Done, Terminal
-from tests.support.warm_ctrip import WarmCtrip, warm_ctrip
+from tests.support.warm_ctrip import WarmCtrip
 
 EVIL: Final = "till\x1b[2Jand more"
-
-
-@pytest.fixture(scope="module")
-def warm() -> Iterator[WarmCtrip]:
-    with warm_ctrip() as warm:
-        yield warm
 
 
 class Keys:

@@ -16,6 +16,7 @@ from ctrip.store.pool import Pool
 from tests.flows.world import WALLET
 from tests.support.anvil import Anvil, running_anvil
 from tests.support.terminal import Done, Terminal
+from tests.support.warm_ctrip import WarmCtrip
 from tests.traps.world import World, a_usd, a_world, address
 
 ACCOUNTS_OF_ANVIL: Final = 10  # of the same words as the wallet: the payer is the first of them
@@ -38,7 +39,7 @@ async def world(node: Anvil, pool: Pool) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-def terminal(database: str, tmp_path: Path, world: World) -> Terminal:
+def terminal(database: str, tmp_path: Path, world: World, warm: WarmCtrip) -> Terminal:
     """A terminal whose chains.yaml has the test's chain, and one that nobody serves."""
     chain = {
         "chain_id": 31337,
@@ -51,7 +52,7 @@ def terminal(database: str, tmp_path: Path, world: World) -> Terminal:
         world.name: chain | {"rpc_url": world.node.url},
         "moon": chain | {"chain_id": 7, "rpc_url": "http://127.0.0.1:1"},
     }
-    terminal = Terminal(database, tmp_path)
+    terminal = Terminal(database, tmp_path, warm=warm)
     terminal.file("chains.json", json.dumps({"chains": chains}))  # JSON is YAML
     terminal.environ["CTRIP_CHAINS_FILE"] = str(tmp_path / "chains.json")
     terminal.environ["CTRIP_CHAINS_USE"] = f"{world.name},moon"

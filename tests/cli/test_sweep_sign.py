@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ from tests.support.bundling import TREASURY, USDT, a_file
 from tests.support.canaries import MNEMONIC, leaks
 from tests.support.gateway import CTRIP
 from tests.support.terminal import Done, Terminal
-from tests.support.warm_ctrip import WarmCtrip, warm_ctrip
+from tests.support.warm_ctrip import WarmCtrip
 
 PASSWORD: Final = "canary keystore password 31"  # noqa: S105  planted
 ENTROPY: Final = bytearray(b"canary entropy of 32 bytes, no 2")
@@ -27,12 +26,6 @@ FILE: Final = a_file(SIGNER)
 ADDRESS: Final = checksum(TREASURY)
 WORDS: Final = ("sweep", "sign", "unsigned.json", "--out", "signed.json", "--treasury", ADDRESS)
 KEYS: Final = ("--mnemonic-file", "words")
-
-
-@pytest.fixture(scope="module")
-def warm() -> Iterator[WarmCtrip]:
-    with warm_ctrip() as warm:
-        yield warm
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """`ctrip keys wallet`: keys are made and looked at without being shown."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,19 +15,13 @@ from ctrip.wallet.sign import Signer
 from ctrip.wallet.words import word_places, words_of
 from tests.support.canaries import MNEMONIC, leaks
 from tests.support.terminal import Done, Terminal
-from tests.support.warm_ctrip import WarmCtrip, warm_ctrip
+from tests.support.warm_ctrip import WarmCtrip
 
 PASSWORD: Final = "canary keystore password 23"  # noqa: S105  planted
 NO_DATABASE: Final = "postgresql://nobody@127.0.0.1:1/nothing"
 ENTROPY: Final = bytearray(b"canary entropy of 32 bytes, no 1")
 ENTROPY_WORDS: Final = words_of(ENTROPY, word_places()).decode()
 OF_MNEMONIC: Final = Signer(bytearray(MNEMONIC.encode()))
-
-
-@pytest.fixture(scope="module")
-def warm() -> Iterator[WarmCtrip]:
-    with warm_ctrip() as warm:
-        yield warm
 
 
 class Purse:

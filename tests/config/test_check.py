@@ -1,11 +1,10 @@
-"""`ctrip check`, run as an operator runs it, against real nodes."""
+"""`ctrip check`, as an operator types it, against real nodes."""
 
 import asyncio
 import json
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 
@@ -13,8 +12,9 @@ from ctrip.core.ids import RawAddress
 from tests.config.writing import ANVIL, CANARY, GOOD, write
 from tests.support.anvil import Anvil, running_anvil
 from tests.support.rpc_proxy import proxy
+from tests.support.warm_ctrip import WarmCtrip
 
-RUN_SECONDS_MAX = 60
+ENVIRON = {"COLUMNS": "120", "NO_COLOR": "1"}
 
 
 class Done(NamedTuple):
@@ -29,6 +29,9 @@ class Done(NamedTuple):
         return json.loads(self.out)
 
 
+Check: TypeAlias = Callable[..., Awaitable[Done]]
+
+
 @pytest.fixture(scope="module")
 async def anvil() -> AsyncIterator[Anvil]:
     async with running_anvil() as anvil:
@@ -40,16 +43,16 @@ async def contract(anvil: Anvil) -> RawAddress:
     return await anvil.deploy_token(decimals=6)
 
 
-async def check(folder: Path, chains: str, *options: str) -> Done:
-    """Run `ctrip check` with this chains.yaml."""
-    path = write(folder, GOOD, chains)
-    command = (sys.executable, "-m", "ctrip", "check", "--config", str(path), *options)
-    environ = {"COLUMNS": "120", "NO_COLOR": "1"}
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=environ)
-    async with asyncio.timeout(RUN_SECONDS_MAX):
-        out, err = await process.communicate()
-    return Done(process.returncode, out.decode(), err.decode())
+@pytest.fixture
+def check(tmp_path: Path, warm: WarmCtrip) -> Check:
+    """`ctrip check`, run with this chains.yaml."""
+
+    async def check(chains: str, *options: str) -> Done:
+        words = ["check", "--config", str(write(tmp_path, GOOD, chains)), *options]
+        done = await asyncio.to_thread(warm.run, words, tmp_path, ENVIRON, "")
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return check
 
 
 def listing(*urls: str, contract: RawAddress | None = None, decimals: int = 6) -> str:
@@ -66,11 +69,11 @@ def row(done: Done, question: str) -> list[str]:
 
 
 async def test_a_table_shows_what_every_endpoint_can_do(
-    tmp_path: Path, anvil: Anvil, contract: RawAddress
+    check: Check, anvil: Anvil, contract: RawAddress
 ) -> None:
     async with proxy(anvil.url) as second:
         await second.plays("no finalized tag: geth")
-        done = await check(tmp_path, listing(anvil.url, second.url, contract=contract))
+        done = await check(listing(anvil.url, second.url, contract=contract))
     assert (done.code, done.err) == (0, "")
     assert "anvil (chain 31337)" in done.out
     assert row(done, "usable") == ["yes", "yes"]
@@ -82,10 +85,8 @@ async def test_a_table_shows_what_every_endpoint_can_do(
     assert done.out.endswith("the configuration is complete\n")
 
 
-async def test_the_same_is_there_as_json(
-    tmp_path: Path, anvil: Anvil, contract: RawAddress
-) -> None:
-    done = await check(tmp_path, listing(anvil.url, contract=contract), "--json")
+async def test_the_same_is_there_as_json(check: Check, anvil: Anvil, contract: RawAddress) -> None:
+    done = await check(listing(anvil.url, contract=contract), "--json")
     [network] = done.json
     [endpoint] = network["endpoints"]
     assert (done.code, network["chain"], network["token_faults"]) == (0, "anvil", [])
@@ -93,10 +94,10 @@ async def test_the_same_is_there_as_json(
     assert endpoint["tokens"][0]["decimals"] == 6
 
 
-async def test_an_endpoint_that_cannot_be_used_ends_with_1(tmp_path: Path, anvil: Anvil) -> None:
+async def test_an_endpoint_that_cannot_be_used_ends_with_1(check: Check, anvil: Anvil) -> None:
     async with proxy(anvil.url) as second:
         await second.plays("wrong chain id")
-        done = await check(tmp_path, listing(anvil.url, f"{second.url}/{CANARY}"))
+        done = await check(listing(anvil.url, f"{second.url}/{CANARY}"))
     assert done.code == 1
     usable, other = row(done, "usable")
     assert (usable, other[:24]) == ("yes", "no: it is on chain 56, n")
@@ -105,10 +106,10 @@ async def test_an_endpoint_that_cannot_be_used_ends_with_1(tmp_path: Path, anvil
 
 
 async def test_a_token_that_is_not_as_listed_ends_with_2(
-    tmp_path: Path, anvil: Anvil, contract: RawAddress
+    check: Check, anvil: Anvil, contract: RawAddress
 ) -> None:
     wrong = listing(anvil.url, "http://127.0.0.1:9", contract=contract, decimals=18)
-    done = await check(tmp_path, wrong)
+    done = await check(wrong)
     assert done.code == 2
     assert row(done, "T[b], 18 decimals") == ["WRONG: 6, TEST", "-"]
     assert (
@@ -117,22 +118,22 @@ async def test_a_token_that_is_not_as_listed_ends_with_2(
     )
 
 
-async def test_an_address_without_a_token_ends_with_2(tmp_path: Path, anvil: Anvil) -> None:
+async def test_an_address_without_a_token_ends_with_2(check: Check, anvil: Anvil) -> None:
     nothing = listing(anvil.url, contract=RawAddress("0x" + "ab" * 20))
-    done = await check(tmp_path, nothing)
+    done = await check(nothing)
     assert done.code == 2
     assert row(done, "T[b], 6 decimals") == ["NO TOKEN AT THIS ADDRESS"]
     assert "no token is at this address; correct it in chains.yaml" in done.err
 
 
-async def test_a_table_shows_what_every_feed_says(tmp_path: Path, anvil: Anvil) -> None:
+async def test_a_table_shows_what_every_feed_says(check: Check, anvil: Anvil) -> None:
     feed, empty = await anvil.ensure_feed(), "0x" + "fe" * 20
     prices = (
         f'{{USD: {{feed: "{feed}", heartbeat_seconds: 3600}}, EUR: {{pinned: true}}, '
         f'CHF: {{feed: "{empty}", heartbeat_seconds: 3600}}}}'
     )
     listed = listing(anvil.url).replace("{symbol: ETH}", f"{{symbol: ETH, prices: {prices}}}")
-    done = await check(tmp_path, listed)
+    done = await check(listed)
     assert (done.code, done.err) == (0, "")
     assert row(done, "ETH in USD") == ["2500, ETH / USD"]
     assert row(done, "ETH in EUR") == ["1, pinned in chains.yaml"]

@@ -6,13 +6,14 @@ from tests.support import canaries
 from tests.support.receiver import receiver, verify
 from tests.support.terminal import Terminal
 from tests.support.waiting import until
+from tests.support.warm_ctrip import WarmCtrip
 from tests.support.world import World
 
 
 async def test_beside_a_gateway_that_runs_an_endpoint_is_made_tested_and_sent_to_again(
-    fresh: World, database: str, tmp_path: Path
+    fresh: World, database: str, tmp_path: Path, warm: WarmCtrip
 ) -> None:
-    terminal = Terminal(database, tmp_path, secrets_key=canaries.SECRETS_KEY)
+    terminal = Terminal(database, tmp_path, secrets_key=canaries.SECRETS_KEY, warm=warm)
     await fresh.gateway.start()
     async with receiver() as own:
         made = await terminal.read("create", own.url)

@@ -7,8 +7,8 @@ is there in milliseconds, where a fresh interpreter takes most of a second of a 
 caller passes the three files that a terminal would, then the words, the folder and the whole
 environment; told back is how the command ended.
 
-That `ctrip` starts from nothing is shown by tests/cli/test_main.py, by every gateway of
-tests/e2e and by what is typed there beside one.
+That `ctrip` starts from nothing is shown by tests/cli/test_main.py and by every gateway of
+tests/e2e.
 """
 
 import gc
@@ -151,6 +151,7 @@ def become(typed: Typed) -> None:
     os.environ.clear()
     os.environ.update(typed.environ)
     sys.argv = ["ctrip", *typed.words]
+    vars(sys.modules["__main__"])["__package__"] = None  # so that the name is read off argv
 
 
 if __name__ == "__main__":

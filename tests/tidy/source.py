@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,7 @@ def parse(name: str, text: str) -> Source:
     return Source(name, text, ast.parse(text if name.endswith(".py") else ""))
 
 
+@cache
 def read_code() -> list[Source]:
     """Read every Python file of ctrip, its tests and its benches."""
     paths = (path for area in CODE for path in sorted((ROOT / area).rglob("*.py")))

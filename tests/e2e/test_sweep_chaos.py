@@ -31,6 +31,12 @@ from tests.support.warm_ctrip import WarmCtrip
 from tests.support.world import World, world
 
 TREASURY: Final = "0x" + "7e" * 20
+WORDS: Final = "words"  # the file with the keys
+SWEPT: Final = {
+    "CTRIP_SETTLEMENT_MODE": "sweep",
+    "CTRIP_SETTLEMENT_TREASURY": checksum(RawAddress(TREASURY)),
+    "CTRIP_SETTLEMENT_MNEMONIC_FILE": WORDS,
+}
 PURSE: Final = 10**18  # wei in the gas wallet
 PAYMENTS, KILLS = 50, 8  # unless the environment says otherwise
 CREATED_AT_ONCE_MAX: Final = 50
@@ -42,8 +48,10 @@ SETTLE_SECONDS_MAX: Final = 60.0  # it takes 8
 @pytest.fixture
 async def sweeping(database: str, evidence: Evidence, warm: WarmCtrip) -> AsyncIterator[World]:
     """A world whose gateway sweeps, once it is started."""
-    treasury = checksum(RawAddress(TREASURY))
-    async with world(database, evidence, warm, block_seconds=1, treasury=treasury) as it:
+    async with world(database, evidence, warm, block_seconds=1, settings=SWEPT) as it:
+        words = it.gateway.log.with_name(WORDS)
+        words.touch(0o600)
+        words.write_text(MNEMONIC)
         await it.chain.set_balance(gas_wallet(), PURSE)
         yield it
 

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
@@ -82,11 +83,11 @@ async def world(
     *,
     confirmations: int = 3,
     block_seconds: int = 12,
-    treasury: str = "",
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[World]:
     """Start a chain that mines when told to, a receiver, and a gateway that is not yet started.
 
-    With a treasury it sweeps.
+    `settings` are variables of its own; one that is empty is left out.
     """
     timeout = ClientTimeout(total=10)
     with tempfile.TemporaryDirectory(prefix="ctrip-test-") as name:
@@ -105,10 +106,9 @@ async def world(
                 token=tokens.ADDRESS,
             )
             (folder / "chains.yaml").write_text(text)
-            variables = environ(database_url, shop.url)
-            if treasury:
-                variables |= swept_to(treasury, folder)
-            gateway = Gateway(folder, variables, session, evidence, warm)
+            variables = {**environ(database_url, shop.url), **settings}
+            given = {name: value for name, value in variables.items() if value}
+            gateway = Gateway(folder, given, session, evidence, warm)
             try:
                 yield World(gateway, chain, rpc, shop, contract, token_id())
             finally:
@@ -126,18 +126,6 @@ def token_id() -> str:
             decimals=tokens.DECIMALS,
         ).id
     )
-
-
-def swept_to(treasury: str, folder: Path) -> dict[str, str]:
-    """Return what more is configured where money is swept, by words in a file."""
-    words = folder / "words"
-    words.touch(0o600)
-    words.write_text(canaries.MNEMONIC)
-    return {
-        "CTRIP_SETTLEMENT_MODE": "sweep",
-        "CTRIP_SETTLEMENT_TREASURY": treasury,
-        "CTRIP_SETTLEMENT_MNEMONIC_FILE": str(words),
-    }
 
 
 def environ(database_url: str, webhook_url: str) -> dict[str, str]:

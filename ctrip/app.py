@@ -48,7 +48,7 @@ from ctrip.flows.replay import REPLAY_SECONDS, Replayer
 from ctrip.flows.reread import REREAD_SECONDS, Rereader
 from ctrip.flows.rescan import Rescanner
 from ctrip.flows.stage import Player, Stage
-from ctrip.flows.supervise import every
+from ctrip.flows.supervise import every, then
 from ctrip.flows.sweep import SWEEP_SECONDS, Sweeper
 from ctrip.flows.vouch import Voucher
 from ctrip.flows.watch import Watcher
@@ -149,26 +149,33 @@ def watch(gateway: Gateway, watcher: Watcher) -> list[asyncio.Task[None]]:
         duty(gateway, f"watch {chain.name}", watcher.run_once, look, nudge=wake),
         *(
             duty(gateway, f"{verb} {chain.name}", run_once, seconds)
-            for verb, (run_once, seconds) in {**duties, **settlement(gateway, chain)}.items()
+            for verb, (run_once, seconds) in duties.items()
         ),
+        *settlement(gateway, chain),
     ]
 
 
-def settlement(gateway: Gateway, chain: Chain) -> Mapping[str, tuple[RunOnce, float]]:
-    """Return the duties that move a chain's money; what is under way is followed in any mode."""
+def settlement(gateway: Gateway, chain: Chain) -> list[asyncio.Task[None]]:
+    """Start the duties that move a chain's money; what is under way is followed in any mode."""
     mode, common = chain.settlement.mode, (gateway.pool, gateway.clock, gateway.news)
     transactor = gateway.clients[chain.name].transactor()
     moving = (chain, transactor, *common, gateway.signer)
     plan = Planner(chain, gateway.pool, gateway.clock, gateway.wallet.fingerprint).run_once
     follower = Follower(*moving)
     if mode is Settles.HOLD:
-        return {"follow": (follower.run_once, FOLLOW_HELD_SECONDS)}
-    follow = (follower.run_once, follower.pause_seconds())
-    duties = {"plan": (plan, PLAN_SECONDS), "follow": follow}
+        return [duty(gateway, f"follow {chain.name}", follower.run_once, FOLLOW_HELD_SECONDS)]
+    pause, due = follower.pause_seconds(), asyncio.Event()
+    duties = [
+        duty(gateway, f"plan {chain.name}", then(plan, due.set), PLAN_SECONDS),
+        duty(gateway, f"follow {chain.name}", then(follower.run_once, due.set), pause),
+    ]
     if mode is Settles.SWEEP:
         warn = partial(gateway.health.warns, f"sweeps of {chain.name}")
-        duties["sweep"] = (Sweeper(*moving, warn=warn).run_once, SWEEP_SECONDS)
-        duties["refund"] = (Refunder(*moving).run_once, REFUND_SECONDS)
+        sweep, refund = Sweeper(*moving, warn=warn).run_once, Refunder(*moving).run_once
+        duties += [
+            duty(gateway, f"sweep {chain.name}", sweep, SWEEP_SECONDS, nudge=due),
+            duty(gateway, f"refund {chain.name}", refund, REFUND_SECONDS),
+        ]
     return duties
 
 

@@ -15,7 +15,7 @@ from ctrip.core.sweep import Sweep
 from ctrip.store import blocks, payments, sweepable, sweeps
 from ctrip.store.pool import Pool, transaction
 
-PLAN_SECONDS: Final = 2.0  # between passes, of one statement where nothing is to be planned
+PLAN_SECONDS: Final = 1.0  # between passes, of one statement where nothing is to be planned
 PLANNED_PER_PASS_MAX: Final = 200  # two statements each
 
 log = logs.get("ctrip.plan")

@@ -59,6 +59,19 @@ async def every(
         await asyncio.sleep(backoff_seconds(failures))
 
 
+def then(
+    run_once: Callable[[], Awaitable[bool]], wake: Callable[[], None]
+) -> Callable[[], Awaitable[bool]]:
+    """Return passes after each of which another duty looks whether there is something for it."""
+
+    async def run_and_wake() -> bool:
+        more = await run_once()
+        wake()
+        return more
+
+    return run_and_wake
+
+
 def backoff_seconds(failures: int) -> float:
     """Return how long to wait after so many failures in a row; with jitter, so tasks spread."""
     longest = min(WAIT_SECONDS_MAX, WAIT_SECONDS_MIN * 2.0 ** min(failures, 10))

@@ -10,7 +10,7 @@ from ctrip.core.errors import InvariantError, OutageError
 from ctrip.core.ids import BlockNumber, ChainName
 from ctrip.flows import supervise
 from ctrip.flows.health import OVERDUE_MAX, SILENCE_SECONDS_MAX, Health, Part
-from ctrip.flows.supervise import backoff_seconds, every
+from ctrip.flows.supervise import backoff_seconds, every, then
 from ctrip.store.pool import Pool
 from tests.flows.world import ANVIL, World
 from tests.support.builders import a_header
@@ -193,3 +193,16 @@ async def test_a_pool_is_what_flaky_stands_for(pool: Pool) -> None:
     async with calm.acquire(timeout=1) as conn:
         assert await conn.fetchval("SELECT 1") == 1
     assert calm.statements == ["SELECT 1"]
+
+
+async def test_after_each_pass_another_duty_looks_and_after_one_that_failed_none() -> None:
+    script, woken = Script(MORE, OutageError("away"), ENOUGH), asyncio.Event()
+    run_once = then(script.run_once, woken.set)
+    assert await run_once() is MORE
+    assert woken.is_set()
+    woken.clear()
+    with pytest.raises(OutageError):
+        await run_once()
+    assert not woken.is_set()
+    assert await run_once() is ENOUGH
+    assert woken.is_set()

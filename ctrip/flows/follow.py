@@ -105,10 +105,12 @@ class Follower(Settling):
         return told
 
     async def _write(self, changed: Sequence[Sending]) -> None:
-        """Write sendings, and what follows for sweeps and payments."""
+        """Write sendings, and what follows for sweeps and payments.
+
+        The watch waits for whoever holds the head, so that is held for payments alone, last.
+        """
         now = self._clock.now()
         async with transaction(self._pool) as conn:
-            reached = await hold_head(conn, self.chain.name)
             for one in changed:
                 await sendings.save(conn, one, moves_of(one))
             ids = {sweep_id for one in changed for sweep_id in one.sweep_ids}
@@ -118,6 +120,7 @@ class Follower(Settling):
                 await sweeps.save(conn, sweep)
                 if sweep.state is not before.state:
                     log.info("sweep", sweep_id=sweep.id, state=sweep.state, why=sweep.why)
+            reached = await hold_head(conn, self.chain.name)
             changes = await moved_on(conn, of_sweeps)
             refunded = {one.refund_id for one in changed if one.refund_id is not None}
             for payment_id, news in (await bring_on(conn, refunded, now=now)).items():

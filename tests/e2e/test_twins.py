@@ -9,13 +9,13 @@ from aiohttp import ClientError
 
 from tests.support.world import World
 
-KEYS: Final = 20  # sent one after the other, so that a kill meets two of them at most
+KEYS: Final = 50
 TWINS: Final = 200  # of each key
 KILLS: Final = 3
 AT_ONCE: Final = 300  # requests under way
 
 
-async def test_two_hundred_twins_of_each_of_twenty_keys_make_twenty_payments(
+async def test_two_hundred_twins_of_each_of_fifty_keys_make_fifty_payments(
     fresh: World, database: str
 ) -> None:
     gateway = fresh.gateway

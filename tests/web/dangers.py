@@ -6,7 +6,7 @@ line that begins with a dash says why there is nothing to test. test_dangers.py 
 every number is there, with a test, and that every test exists by the name it has here.
 
 1. one Idempotency-Key fifty times at once; with another body; once more after a crash
-    e2e.test_twins.test_two_hundred_twins_of_each_of_twenty_keys_make_twenty_payments
+    e2e.test_twins.test_two_hundred_twins_of_each_of_fifty_keys_make_fifty_payments
     flows.test_enroll.test_of_twins_one_is_made
     web.test_repeats.test_another_body_is_refused
     web.test_repeats_in_doubt.test_what_a_dead_process_made_is_found_again

@@ -42,6 +42,7 @@ chains:
     confirmations: {confirmations}
     finality_depth: 64
     block_seconds: {block_seconds}
+    settlement: {{ batch: {batch} }}
     poll_interval_seconds: 0.1
     coin: {{ symbol: ETH, decimals: 18 }}
     tokens:
@@ -83,6 +84,7 @@ async def world(
     *,
     confirmations: int = 3,
     block_seconds: int = 12,
+    batch: bool = False,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[World]:
     """Start a chain that mines when told to, a receiver, and a gateway that is not yet started.
@@ -103,6 +105,7 @@ async def world(
                 rpc_url=rpc.template,
                 confirmations=confirmations,
                 block_seconds=block_seconds,
+                batch=str(batch).lower(),
                 token=tokens.ADDRESS,
             )
             (folder / "chains.yaml").write_text(text)

@@ -49,6 +49,14 @@ PAID_SECONDS: Final = 0.8  # for each kill: all is paid bit by bit while they co
 SETTLE_SECONDS_MAX: Final = 60.0  # it takes 8
 
 
+# What is said where not all of it is settled in time.
+UNSWEPT: Final = "SELECT state, why, count(*) FROM sweeps WHERE state <> 'final' GROUP BY 1, 2"
+UNSENT: Final = "SELECT purpose, state, count(*) FROM sendings WHERE NOT final GROUP BY 1, 2"
+UNPAID: Final = (
+    "SELECT status, flags, count(*) FROM payments WHERE status <> 'settled' GROUP BY 1, 2"
+)
+
+
 @pytest.fixture
 def seed() -> int:
     """What all chance of a run grows from."""
@@ -170,7 +178,12 @@ async def all_settled(conn: "asyncpg.Connection[Any]", count: int) -> None:
         assert row is not None
         return tuple(row) == (count, 0, 0)
 
-    await until("all is settled", look, seconds=SETTLE_SECONDS_MAX)
+    try:
+        await until("all is settled", look, seconds=SETTLE_SECONDS_MAX)
+    except AssertionError as late:
+        for query in (UNSWEPT, UNSENT, UNPAID):
+            late.add_note("\n".join(str(tuple(row)) for row in await conn.fetch(query)))
+        raise
 
 
 async def check_audit(it: World, count: int) -> None:

@@ -9,7 +9,7 @@ that does is a better chance; whatever the others say, one that took it has it.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from ctrip.chain import balances, data_fee, decode, estimates, market, outcomes
@@ -81,14 +81,19 @@ class RpcTransactor:
 
     async def next_nonce(self, sender: RawAddress) -> int:
         """Return how many transactions of an address are in blocks."""
+        return (await self.next_nonces([sender]))[sender]
 
-        async def ask(provider: Provider) -> int:
-            [reply] = await provider.ask([Call(COUNT, (sender, "latest"))], decode.QUANTITIES)
-            if reply.error:
-                raise provider.refused(COUNT, reply.error)
-            return quantity(reply.result or "")
+    async def next_nonces(self, senders: Sequence[RawAddress]) -> Mapping[RawAddress, int]:
+        """Return how many transactions of each address are in blocks."""
+        calls = [Call(COUNT, (sender, "latest")) for sender in senders]
 
-        return await self._endpoints.ask(ask)
+        async def ask(provider: Provider) -> list[int]:
+            replies = await provider.ask(calls, decode.QUANTITIES)
+            if refused := next((reply.error for reply in replies if reply.error), None):
+                raise provider.refused(COUNT, refused)
+            return [quantity(reply.result or "") for reply in replies]
+
+        return dict(zip(senders, await self._endpoints.ask(ask), strict=True))
 
     async def balance(self, owner: RawAddress, asset: Asset) -> Amount:
         """Return what an address holds; a token that gives no number holds nothing."""

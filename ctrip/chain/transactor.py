@@ -5,7 +5,7 @@ method raises ChainOutage or InconsistentChain where no endpoint gave an answer 
 used, and nothing else. All are safe to repeat, `send` too: the same bytes are the same transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ctrip.core.fees import Market
@@ -41,6 +41,10 @@ class Transactor(Protocol):
 
     async def next_nonce(self, sender: RawAddress) -> int:
         """Return how many transactions of an address are in blocks, which is its next nonce."""
+        ...
+
+    async def next_nonces(self, senders: Sequence[RawAddress]) -> Mapping[RawAddress, int]:
+        """Return the same for many, asked in batches."""
         ...
 
     async def balance(self, owner: RawAddress, asset: Asset) -> Amount:

@@ -91,9 +91,7 @@ class Follower(Settling):
 
     async def _nonces(self, before: Sequence[Sending]) -> Mapping[RawAddress, int]:
         """Return the next nonce of each sender; read before the outcomes, as absorb asks for."""
-        senders = sorted({one.sender for one in before})
-        found = await asyncio.gather(*(self._transactor.next_nonce(one) for one in senders))
-        return dict(zip(senders, found, strict=True))
+        return await self._transactor.next_nonces(sorted({one.sender for one in before}))
 
     async def _outcomes(self, before: Sequence[Sending]) -> Told:
         """Ask what became of every version."""

@@ -158,6 +158,7 @@ async def test_nonce_and_balance_are_those_of_the_newest_block(
     assert await transactor.next_nonce(SENDER) == 0
     await chain.mine()
     assert await transactor.next_nonce(SENDER) == 1
+    assert await transactor.next_nonces([SHOP, SENDER]) == {SENDER: 1, SHOP: 0}
     assert await transactor.balance(SHOP, NATIVE) == ETHER // 2
 
 

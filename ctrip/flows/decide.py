@@ -22,7 +22,8 @@ from ctrip.flows.settling import Settling, new_sending_id
 from ctrip.store import reconciliations, sendings, sweepable, sweeps
 from ctrip.store.pool import connection
 
-VIEWS_AT_ONCE_MAX: Final = 8
+VIEWS_AT_ONCE_MAX: Final = 4
+BREATH_SECONDS: Final = 0.05  # behind each view where many wait: what else is done has its turn
 NONE: Final = Amount(0)
 
 
@@ -74,7 +75,10 @@ class Decider(Settling):
 
         async def look(sweep: Sweep) -> View:
             async with limit:
-                return await self._view(sweep, Amount(recorded[sweep.id]), market)
+                seen = await self._view(sweep, Amount(recorded[sweep.id]), market)
+                if len(waiting) > VIEWS_AT_ONCE_MAX:
+                    await asyncio.sleep(BREATH_SECONDS)
+                return seen
 
         return list(await asyncio.gather(*(look(one) for one in waiting)))
 

@@ -27,6 +27,7 @@ from ctrip.store.pool import Pool, connection, transaction
 from ctrip.wallet.sign import Signer
 
 SWEEP_SECONDS: Final = 2.0  # between passes; asks Postgres only, unless something is to be moved
+BREATH_SECONDS: Final = 0.01  # behind each: as long as it takes, for what else is done
 LOOKED_AT_PER_PASS_MAX: Final = 50  # some five calls each
 
 
@@ -64,6 +65,7 @@ class Sweeper(Decider):
                 joining.append(decision)
             else:
                 await self._do(decision)
+                await asyncio.sleep(BREATH_SECONDS)
         for decision in await self._batches.send(joining):
             await self._do(decision)
         return done == LOOKED_AT_PER_PASS_MAX

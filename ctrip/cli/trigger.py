@@ -29,6 +29,7 @@ LAST: Final = {
     Case.FAILED_TRANSACTION: "payment.settled",
     Case.REORGED: "payment.settled",
     Case.REVERSED: "payment.failed",
+    Case.SWEEP_STUCK: "payment.settled",
 }
 
 

@@ -18,10 +18,14 @@ class Case(StrEnum):
     FAILED_TRANSACTION = "failed_transaction"
     REORGED = "reorged"
     REVERSED = "reversed"
+    SWEEP_STUCK = "sweep_stuck"
 
 
 # Seconds until a payment expires, where the case is about that and nobody wants to wait.
 EXPIRES_IN: Final = {Case.UNDERPAID: 12, Case.EXPIRED: 3, Case.LATE: 3}
+
+# Cases of gateways that sweep.
+SWEPT: Final = {Case.SWEEP_STUCK}
 
 WHAT: Final = {
     Case.PAID: "the whole amount in one transaction",
@@ -35,4 +39,5 @@ WHAT: Final = {
     Case.FAILED_TRANSACTION: "a transaction that fails, then one that does not",
     Case.REORGED: "the amount; a reorg drops it once it was detected, and it is mined again",
     Case.REVERSED: "the amount; a reorg drops it after it was confirmed, for good",
+    Case.SWEEP_STUCK: "the amount; the treasury refuses it for a while",
 }

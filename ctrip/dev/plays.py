@@ -18,6 +18,7 @@ from ctrip.core.plays import Case
 from ctrip.dev import token as tokens
 from ctrip.dev.anvil import FUNDER
 from ctrip.dev.purse import LOOK_SECONDS, mined, send
+from ctrip.dev.treasury import TREASURY
 from ctrip.flows.stage import Look
 from ctrip.settings import Secret
 
@@ -30,6 +31,9 @@ PARTS: Final = 3
 FORWARDS: Final = "0x600f80600b6000396000f3" + "6000600060006000346000355af100"
 FAILS: Final = "0x601380600b6000396000f3" + "6000600060006000346000355af160006000fd"
 
+REFUSES: Final = "0x60006000fd"  # the code of a contract that reverts
+STUCK_SECONDS: Final = 10.0  # passes come every few seconds
+
 DETECTED: Final = {Status.DETECTED, Status.CONFIRMED, Status.PAID}
 CONFIRMED: Final = {Status.CONFIRMED, Status.PAID}
 
@@ -39,7 +43,8 @@ log = logs.get("ctrip.dev")
 class Player:
     """The payer on the dev chain."""
 
-    def __init__(self, rpc_url: str) -> None:
+    def __init__(self, rpc_url: str, *, sweeps: bool = False) -> None:
+        self.sweeps = sweeps
         self._rpc_url = rpc_url
         self._chain_is_free = asyncio.Lock()
 
@@ -102,6 +107,10 @@ class Actor:
         """Replace the blocks from this one on by empty ones."""
         head = int(await self._node.call("eth_blockNumber"), 16)
         await self._node.call("anvil_reorg", head - block + 1, [])
+
+    async def let_treasury(self, code: str) -> None:
+        """Let the treasury be a contract of this code; "0x" for none."""
+        await self._node.call("anvil_setCode", TREASURY, code)
 
     async def until(self, among: set[Status]) -> None:
         """Wait until the gateway says so."""
@@ -200,6 +209,18 @@ async def reversed_(actor: Actor) -> None:
         await actor.until({Status.FAILED})
 
 
+async def sweep_stuck(actor: Actor) -> None:
+    """Pay, and have the treasury refuse it for a while."""
+    async with actor.free:
+        await actor.let_treasury(REFUSES)
+        try:
+            await actor.pay(actor.payment.amount)
+            await actor.until(CONFIRMED)
+            await asyncio.sleep(STUCK_SECONDS)
+        finally:
+            await actor.let_treasury("0x")
+
+
 PLAYS: Final[Mapping[Case, Callable[[Actor], Awaitable[None]]]] = {
     Case.PAID: paid,
     Case.PAID_IN_PARTS: paid_in_parts,
@@ -212,4 +233,5 @@ PLAYS: Final[Mapping[Case, Callable[[Actor], Awaitable[None]]]] = {
     Case.FAILED_TRANSACTION: failed_transaction,
     Case.REORGED: reorged,
     Case.REVERSED: reversed_,
+    Case.SWEEP_STUCK: sweep_stuck,
 }

@@ -122,7 +122,7 @@ async def serve(plan: Plan) -> None:
             write_card(plan.folder, told)
             print(greeting(told, plan.folder), flush=True)  # noqa: T201  for people
 
-        await app.serve(settings, on_ready=announce, player=Player(card.rpc_url))
+        await app.serve(settings, on_ready=announce, player=Player(card.rpc_url, sweeps=plan.sweep))
 
 
 def database_of(cluster: Cluster) -> str:

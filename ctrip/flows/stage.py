@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from ctrip.core.errors import RequestError
 from ctrip.core.payment import Payment
-from ctrip.core.plays import Case
+from ctrip.core.plays import SWEPT, Case
 from ctrip.store import payments
 from ctrip.store.pool import Pool, connection
 
@@ -30,6 +30,11 @@ class NoStage(RequestError):
 class Player(Protocol):
     """Who plays."""
 
+    @property
+    def sweeps(self) -> bool:
+        """Tell whether money goes to a treasury here."""
+        ...
+
     async def play(self, case: Case, payment: Payment, look: Look) -> None:
         """Let happen what the case says; faults are logged, because nobody waits for it."""
         ...
@@ -44,10 +49,12 @@ class Stage:
         self._spawn = spawn
         self._under_way: set[asyncio.Task[None]] = set()
 
-    def require(self) -> None:
+    def require(self, case: Case) -> None:
         """Raise NoStage unless a case can be played."""
         if self._player is None:
             raise NoStage("test_case: only gateways of `ctrip dev` play test cases")
+        if case in SWEPT and not self._player.sweeps:
+            raise NoStage(f"test_case: {case} is played by `ctrip dev --sweep`")
         if len(self._under_way) >= PLAYS_MAX:
             raise NoStage(
                 f"test_case: {PLAYS_MAX} cases are being played; wait until some are over"

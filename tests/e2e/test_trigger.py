@@ -13,7 +13,7 @@ import pytest
 
 from ctrip.client.aio import AsyncClient
 from ctrip.client.models import Payment
-from ctrip.core.plays import Case
+from ctrip.core.plays import SWEPT, Case
 from tests.e2e.test_dev import WARM_SECONDS_MAX, Dev
 from tests.support.gateway import CTRIP
 from tests.support.receiver import receiver
@@ -58,7 +58,7 @@ async def test_each_case_is_played_and_told(home: Path) -> None:
             async with AsyncClient(dev.card["url"], dev.card["api_key"]) as ctrip:
                 made = {
                     case: await ctrip.create_payment("anvil", 1_000, test_case=case)
-                    for case in Case
+                    for case in set(Case) - SWEPT
                 }
                 plays = [told(ctrip, case, payment) for case, payment in made.items()]
                 await asyncio.gather(*plays, prints(home))

@@ -42,6 +42,7 @@ SWEPT: Final = {
     "CTRIP_SETTLEMENT_MNEMONIC_FILE": WORDS,
 }
 PURSE: Final = 10**18  # wei in the gas wallet
+WORTH_MOVING: Final = 100  # times 10^13 wei; what is less may wait for cheaper gas for ever
 PAYMENTS, KILLS = 50, 8  # unless the environment says otherwise
 CREATED_AT_ONCE_MAX: Final = 50
 LIFE_SECONDS: Final = (0.0, 1.2)  # of a gateway that listens
@@ -135,7 +136,7 @@ async def buy(it: World, count: int, random: Random) -> list[Bought]:
 
     async def create(asset: dict[str, str], unit: int) -> Bought:
         async with limit:
-            amount = random.randrange(1, 10**6) * unit
+            amount = random.randrange(WORTH_MOVING, 10**6) * unit
             return Bought(await it.gateway.create(amount=str(amount), **asset), [])
 
     kinds: Sequence[tuple[dict[str, str], int]] = [({}, 10**13), ({"token_id": it.token_id}, 1)]

@@ -40,6 +40,10 @@ max-examples = {examples}
 database = "none"
 no-shrink = true
 
+# What is too large is refused before anybody looks what else is wrong with it.
+[checks.negative_data_rejection]
+expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 414, 415, 422, 428, 429, 431]
+
 [phases.stateful]
 max-steps = {steps}
 

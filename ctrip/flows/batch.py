@@ -8,7 +8,7 @@ The contract acts for an address from its first batch on; then it needs no autho
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
@@ -17,10 +17,7 @@ from msgspec.structs import replace
 
 from ctrip.chain.batcher import FACTORY, batcher_of
 from ctrip.chain.client import ChainOutage
-from ctrip.chain.transactor import Transactor
-from ctrip.clock import Clock
 from ctrip.core.batch import Order, batch_sweep, delegate_in, fits
-from ctrip.core.chains import Chain
 from ctrip.core.fees import Price, cost
 from ctrip.core.ids import Amount, Asset, RawAddress
 from ctrip.core.outgoing import Outgoing, Reverts
@@ -29,8 +26,7 @@ from ctrip.core.sweep import WAITS, Fuel, Wait, advance, after, latest
 from ctrip.flows.decide import Decision
 from ctrip.flows.settling import SAME_AGAIN, Settling, authorizations, new_sending_id
 from ctrip.store import payments, sendings, sweeps
-from ctrip.store.pool import Pool, connection, transaction
-from ctrip.wallet.sign import Signer
+from ctrip.store.pool import connection, transaction
 
 PARTS_MAX: Final = 50  # 2 million gas for a simple token; more saves nothing more
 ASKED_AT_ONCE_MAX: Final = 8
@@ -39,21 +35,10 @@ NO_CODE: Final = "0x"
 
 
 class Batches(Settling):
-    """The batches of one chain; `warn` hears what an operator can do for them."""
+    """The batches of one chain."""
 
-    def __init__(
-        self,
-        chain: Chain,
-        transactor: Transactor,
-        pool: Pool,
-        clock: Clock,
-        news: asyncio.Event,
-        signer: Signer | None,
-        *,
-        warn: Callable[[str], None],
-    ) -> None:
-        super().__init__(chain, transactor, pool, clock, news, signer)
-        self._warn = warn
+    def begin(self) -> None:
+        """Set up what is known of the contract."""
         self._is_there = False
         self._looked_at: datetime | None = None
 

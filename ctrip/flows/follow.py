@@ -118,10 +118,11 @@ class Follower(Settling):
                 await sweeps.save(conn, sweep)
                 if sweep.state is not before.state:
                     log.info("sweep", sweep_id=sweep.id, state=sweep.state, why=sweep.why)
+            refunded = {one.refund_id for one in changed if one.refund_id is not None}
+            of_refunds = await bring_on(conn, refunded, now=now) if refunded else {}
             reached = await hold_head(conn, self.chain.name)
             changes = await moved_on(conn, of_sweeps)
-            refunded = {one.refund_id for one in changed if one.refund_id is not None}
-            for payment_id, news in (await bring_on(conn, refunded, now=now)).items():
+            for payment_id, news in of_refunds.items():
                 changes[payment_id] += news
             for of_payment in changes.values():
                 of_payment.append(reached)

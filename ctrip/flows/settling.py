@@ -5,7 +5,7 @@ any moment, and another shows the same bytes.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import uuid4
 
@@ -30,8 +30,12 @@ SAME_AGAIN: Final = UNDER_WAY | {SendingState.MINED}
 log = logs.get("ctrip.settle")
 
 
+def silently(_: str) -> None:
+    """Tell nobody."""
+
+
 class Settling:
-    """A duty on the money of one chain."""
+    """A duty on the money of one chain; `warn` hears what an operator can do for it."""
 
     def __init__(
         self,
@@ -42,6 +46,8 @@ class Settling:
         news: asyncio.Event,
         signer: Signer | None,
         gas_wallet: RawAddress | None = None,
+        *,
+        warn: Callable[[str], None] = silently,
     ) -> None:
         self.chain = chain
         self._transactor = transactor
@@ -50,6 +56,11 @@ class Settling:
         self._news = news
         self._signer = signer
         self._gas_wallet = signer.gas_address if signer else gas_wallet
+        self._warn = warn
+        self.begin()
+
+    def begin(self) -> None:
+        """Set up what is remembered between passes; nothing of it is needed after a restart."""
 
     def keys(self) -> Signer:
         """Return the keys, which a duty that signs was given."""

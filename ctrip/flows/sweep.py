@@ -8,14 +8,10 @@ process may die: what was written goes on in flows/follow.py, what was not did n
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Final
 
 from msgspec.structs import replace
 
-from ctrip.chain.transactor import Transactor
-from ctrip.clock import Clock
-from ctrip.core.chains import Chain
 from ctrip.core.ids import Amount
 from ctrip.core.sending import Purpose, Sending
 from ctrip.core.sweep import WAITS, Fuel, Send, Sweep, advance, after, latest
@@ -23,35 +19,27 @@ from ctrip.flows.batch import Batches
 from ctrip.flows.decide import Decider, Decision
 from ctrip.flows.settling import SAME_AGAIN
 from ctrip.store import payments, sendings, sweeps
-from ctrip.store.pool import Pool, connection, transaction
-from ctrip.wallet.sign import Signer
+from ctrip.store.pool import connection, transaction
 
 SWEEP_SECONDS: Final = 2.0  # between passes; asks Postgres only, unless something is to be moved
 BREATH_SECONDS: Final = 0.01  # behind each: as long as it takes, for what else is done
 LOOKED_AT_PER_PASS_MAX: Final = 50  # some five calls each
 
 
-def silently(_: str) -> None:
-    """Tell nobody."""
-
-
 class Sweeper(Decider):
-    """The sweeps of one chain that we sign for; `warn` hears what an operator can do for them."""
+    """The sweeps of one chain that we sign for."""
 
-    def __init__(
-        self,
-        chain: Chain,
-        transactor: Transactor,
-        pool: Pool,
-        clock: Clock,
-        news: asyncio.Event,
-        signer: Signer | None,
-        *,
-        warn: Callable[[str], None] = silently,
-    ) -> None:
-        moving = (chain, transactor, pool, clock, news, signer)
-        super().__init__(*moving)
-        self._batches = Batches(*moving, warn=warn)
+    def begin(self) -> None:
+        """Set up the batches, which are given the same."""
+        self._batches = Batches(
+            self.chain,
+            self._transactor,
+            self._pool,
+            self._clock,
+            self._news,
+            self._signer,
+            warn=self._warn,
+        )
 
     async def run_once(self) -> bool:
         """Do what is next for the sweeps that wait; True if there may be more of them."""

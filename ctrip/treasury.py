@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import fields, replace
 
 from ctrip.checks import Rule, treasury
-from ctrip.core.chains import Settlement
+from ctrip.core.chains import GAS_PRICE_MAX, Settlement
 from ctrip.core.ids import Address, RawAddress
 from ctrip.core.payment import Settles
 from ctrip.settings import Network
@@ -29,7 +29,7 @@ class SettlementEntry(Struct, frozen=True, kw_only=True):
 
     mode: Settles | None = None
     treasury: str | None = None
-    gas_price_max_gwei: Annotated[float, Meta(gt=0, le=GWEI_MAX)] | None = None
+    gas_price_max_gwei: Annotated[float, Meta(gt=0, le=GWEI_MAX)] = GAS_PRICE_MAX / GWEI
     fee_percent_max: Annotated[float, Meta(gt=0, le=100)] = 10.0
     batch: bool = False
 
@@ -39,7 +39,7 @@ def read_settlement(written: object, path: Steps, sheet: Sheet, common: Settleme
     entry = read_entry(SettlementEntry, written, path, sheet, RULES)
     if entry is None:
         return common
-    ceiling, mode = entry.gas_price_max_gwei, entry.mode or common.mode
+    mode = entry.mode or common.mode
     treasury = spelt(entry.treasury) if entry.treasury else common.treasury
     if entry.mode not in {None, Settles.HOLD} and treasury is None:
         sheet.fault(path, "names no treasury; write the address that money goes to")
@@ -48,7 +48,7 @@ def read_settlement(written: object, path: Steps, sheet: Sheet, common: Settleme
     return Settlement(
         mode=mode,
         treasury=treasury,
-        gas_price_max=None if ceiling is None else round(ceiling * GWEI),
+        gas_price_max=round(entry.gas_price_max_gwei * GWEI),
         fee_percent_max=entry.fee_percent_max,
         batch=entry.batch,
     )

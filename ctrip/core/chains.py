@@ -1,6 +1,7 @@
 """The nouns of the map: a network, its coin and the tokens listed on it."""
 
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -9,6 +10,10 @@ from ctrip.core.ids import NATIVE, Address, Asset, ChainName, TokenId, raw, toke
 from ctrip.core.payment import Settles
 from ctrip.core.price import RateSource
 from ctrip.core.sweep import Rule
+
+# Wei a unit of gas, where a chain's entry says nothing: above what any chain in chains.yaml takes
+# but in the wildest hours, so that a false price costs a bounded sum.
+GAS_PRICE_MAX: Final = 1_000 * 10**9
 
 
 class NativeSource(StrEnum):
@@ -45,7 +50,7 @@ class Settlement(Struct, frozen=True, kw_only=True):
 
     mode: Settles = Settles.HOLD
     treasury: Address | None = None
-    gas_price_max: int | None = None  # wei; above, nothing is sent
+    gas_price_max: int = GAS_PRICE_MAX  # wei; above, nothing is sent
     fee_percent_max: float = 10.0  # of coin that is moved
     batch: bool = False  # sweep tokens of many addresses in one transaction (EIP-7702)
 

@@ -7,7 +7,8 @@ none, or it stays at 0 as on BSC, what is offered is paid, so no more is offered
 proposes.
 
 A replacement must be dearer by 10 % in both fields, or pools refuse it; ours is by an eighth, so
-that no pool's rounding matters. Nothing is offered while gas costs more than the ceiling.
+that no pool's rounding matters. Nothing is offered while gas costs more than the ceiling. There is
+always one: what gas costs is what an endpoint says, and it may lie or be mistaken.
 """
 
 from typing import Final
@@ -35,24 +36,24 @@ class Price(Struct, frozen=True):
     priority_fee: int | None  # None: legacy
 
 
-def price(market: Market, *, max_fee_ceiling: int | None) -> Price | None:
+def price(market: Market, *, max_fee_ceiling: int) -> Price | None:
     """Return what to offer; None while gas costs more than the ceiling, so that one must wait."""
     if is_too_dear(market, max_fee_ceiling):
         return None
     fair = offer(market)
-    return Price(bounded(fair.max_fee, max_fee_ceiling), fair.priority_fee)
+    return Price(min(fair.max_fee, max_fee_ceiling), fair.priority_fee)
 
 
-def raised(before: Price, market: Market, *, max_fee_ceiling: int | None) -> Price | None:
+def raised(before: Price, market: Market, *, max_fee_ceiling: int) -> Price | None:
     """Return what a replacement offers: more than before, and what it costs now if that is more.
 
     None if that is above the ceiling, or gas is: the one before stays where it is.
     """
-    max_fee = bumped(before.max_fee)
-    if is_too_dear(market, max_fee_ceiling) or bounded(max_fee, max_fee_ceiling) < max_fee:
+    least = bumped(before.max_fee)
+    if is_too_dear(market, max_fee_ceiling) or least > max_fee_ceiling:
         return None
     fair = offer(market)
-    max_fee = bounded(max(max_fee, fair.max_fee), max_fee_ceiling)
+    max_fee = min(max(least, fair.max_fee), max_fee_ceiling)
     if before.priority_fee is None:
         return Price(max_fee, None)
     tip = fair.max_fee if fair.priority_fee is None else fair.priority_fee
@@ -71,9 +72,9 @@ def offer(market: Market) -> Price:
     return Price(BASE_FEES * market.base_fee + market.tip, market.tip)
 
 
-def is_too_dear(market: Market, max_fee_ceiling: int | None) -> bool:
+def is_too_dear(market: Market, max_fee_ceiling: int) -> bool:
     """Tell whether the next block asks for more than the ceiling."""
-    return max_fee_ceiling is not None and going_rate(market) > max_fee_ceiling
+    return going_rate(market) > max_fee_ceiling
 
 
 def going_rate(market: Market) -> int:
@@ -85,11 +86,6 @@ def is_outbid(offered: Price, market: Market) -> bool:
     """Tell whether the next block has dearer transactions to take than one of this price."""
     tip_is_low = offered.priority_fee is not None and offered.priority_fee < market.tip
     return offered.max_fee < going_rate(market) or tip_is_low
-
-
-def bounded(max_fee: int, max_fee_ceiling: int | None) -> int:
-    """Return an offer that is not above the ceiling."""
-    return max_fee if max_fee_ceiling is None else min(max_fee, max_fee_ceiling)
 
 
 def bumped(offered: int) -> int:

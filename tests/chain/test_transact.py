@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from ctrip.chain.transactor import Transactor
 from ctrip.core.abi import erc20_transfer
+from ctrip.core.chains import GAS_PRICE_MAX
 from ctrip.core.fees import price
 from ctrip.core.ids import NATIVE, Amount, Asset
 from ctrip.core.outgoing import Reverts, TooPoor
@@ -59,7 +60,7 @@ async def transactor(chain: Anvil) -> AsyncIterator[Transactor]:
 
 async def test_what_is_offered_at_the_market_is_mined(chain: Anvil, transactor: Transactor) -> None:
     market = await transactor.market()
-    offered = price(market, max_fee_ceiling=None)
+    offered = price(market, max_fee_ceiling=GAS_PRICE_MAX)
     assert offered is not None
     priced = a_signed(max_fee=offered.max_fee, priority_fee=offered.priority_fee)
     tx_hash = await taken(transactor, priced)

@@ -44,6 +44,12 @@ def test_what_a_chain_says_goes_for_it(tmp_path: Path) -> None:
     assert found.gas_price_max == 500_000_000
 
 
+def test_no_price_of_gas_is_without_a_ceiling(tmp_path: Path) -> None:
+    table = f'mode = "sweep"\ntreasury = "{TREASURY}"\n{WORDS}'
+    assert chain(tmp_path, table).settlement.gas_price_max == 1_000 * 10**9
+    assert chain(tmp_path, table, "{fee_percent_max: 3}").settlement.gas_price_max == 1_000 * 10**9
+
+
 def test_a_chain_that_is_swept_may_be_swept_in_batches(tmp_path: Path) -> None:
     table = f'mode = "sweep"\ntreasury = "{TREASURY}"\n{WORDS}'
     assert chain(tmp_path, table, "{batch: true}").settlement.batch

@@ -8,20 +8,21 @@ from ctrip.core.fees import Market, Price, cost, price, raised
 from ctrip.core.ids import Amount
 
 GWEI = 10**9
+NEVER = 10**30  # a ceiling that no price reaches
 ETHEREUM = Market(base_fee=10 * GWEI, tip=GWEI, gas_price=12 * GWEI)
 BSC = Market(base_fee=0, tip=GWEI, gas_price=GWEI)
 OLD = Market(base_fee=None, tip=0, gas_price=5 * GWEI)
 
 fee = st.integers(0, 10**15)
 markets = st.builds(Market, base_fee=st.none() | fee, tip=fee, gas_price=fee)
-ceilings = st.none() | fee
+ceilings = fee
 prices = st.builds(Price, max_fee=fee, priority_fee=st.none()) | st.tuples(fee, fee).map(
     lambda fees: Price(max(fees), min(fees))
 )
 
 
 def test_an_offer_holds_while_five_full_blocks_follow_each_other() -> None:
-    offered = price(ETHEREUM, max_fee_ceiling=None)
+    offered = price(ETHEREUM, max_fee_ceiling=NEVER)
     assert offered == Price(max_fee=21 * GWEI, priority_fee=GWEI)
     base_fee = 10 * GWEI
     for _ in range(5):
@@ -31,7 +32,7 @@ def test_an_offer_holds_while_five_full_blocks_follow_each_other() -> None:
 
 @pytest.mark.parametrize("market", [BSC, OLD], ids=["base fee 0", "no base fee"])
 def test_without_a_base_fee_no_more_is_offered_than_the_node_proposes(market: Market) -> None:
-    assert price(market, max_fee_ceiling=None) == Price(market.gas_price, None)
+    assert price(market, max_fee_ceiling=NEVER) == Price(market.gas_price, None)
 
 
 def test_an_offer_stops_at_the_ceiling() -> None:
@@ -47,23 +48,23 @@ def test_nothing_is_offered_while_gas_costs_more_than_the_ceiling(market: Market
 
 def test_a_replacement_is_dearer_by_an_eighth_in_both_fields() -> None:
     before = Price(max_fee=80 * GWEI + 1, priority_fee=8 * GWEI)
-    after = raised(before, ETHEREUM, max_fee_ceiling=None)
+    after = raised(before, ETHEREUM, max_fee_ceiling=NEVER)
     assert after == Price(max_fee=90 * GWEI + 2, priority_fee=9 * GWEI)
 
 
 def test_a_replacement_offers_what_gas_costs_where_that_is_more() -> None:
-    after = raised(Price(GWEI, 1), ETHEREUM, max_fee_ceiling=None)
+    after = raised(Price(GWEI, 1), ETHEREUM, max_fee_ceiling=NEVER)
     assert after == Price(max_fee=21 * GWEI, priority_fee=GWEI)
 
 
 def test_a_legacy_transaction_is_replaced_by_one() -> None:
-    assert raised(Price(8, None), OLD, max_fee_ceiling=None) == Price(5 * GWEI, None)
-    assert raised(Price(8 * GWEI, None), OLD, max_fee_ceiling=None) == Price(9 * GWEI, None)
+    assert raised(Price(8, None), OLD, max_fee_ceiling=NEVER) == Price(5 * GWEI, None)
+    assert raised(Price(8 * GWEI, None), OLD, max_fee_ceiling=NEVER) == Price(9 * GWEI, None)
 
 
 def test_a_tip_of_nothing_rises_too() -> None:
     free = Market(base_fee=10, tip=0, gas_price=10)
-    assert raised(Price(100, 0), free, max_fee_ceiling=None) == Price(113, 1)
+    assert raised(Price(100, 0), free, max_fee_ceiling=NEVER) == Price(113, 1)
 
 
 def test_a_replacement_above_the_ceiling_is_none() -> None:
@@ -82,22 +83,22 @@ def test_the_cost_is_that_of_all_the_gas_at_the_most() -> None:
 
 @given(markets, ceilings)
 def test_no_offer_passes_the_ceiling_or_tips_more_than_it_offers(
-    market: Market, ceiling: int | None
+    market: Market, ceiling: int
 ) -> None:
     offered = price(market, max_fee_ceiling=ceiling)
     if offered is not None:
-        assert ceiling is None or offered.max_fee <= ceiling
+        assert offered.max_fee <= ceiling
         assert (offered.priority_fee or 0) <= offered.max_fee
 
 
 @given(prices, markets, ceilings)
 def test_every_replacement_is_one_that_pools_take(
-    before: Price, market: Market, ceiling: int | None
+    before: Price, market: Market, ceiling: int
 ) -> None:
     after = raised(before, market, max_fee_ceiling=ceiling)
     if after is None:
         return
-    assert ceiling is None or after.max_fee <= ceiling
+    assert after.max_fee <= ceiling
     assert after.max_fee > before.max_fee
     assert after.max_fee * 10 >= before.max_fee * 11
     assert (after.priority_fee is None) == (before.priority_fee is None)

@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ctrip.core.chains import Token
+from ctrip.core.chains import GAS_PRICE_MAX, Token
 from ctrip.core.fees import cost, price
 from ctrip.core.ids import Asset, raw
 from ctrip.core.payment import Status
@@ -236,7 +236,7 @@ async def test_a_gas_wallet_that_cannot_pay_for_a_batch_is_told(pool: Pool, anvi
     """A batch of one needs more at once than a top-up, and takes less in the end."""
     async with a_batching_world(pool, anvil) as world:
         payments = await paid_at_once(world, 1)
-        offered = price(await world.client.transactor().market(), max_fee_ceiling=None)
+        offered = price(await world.client.transactor().market(), max_fee_ceiling=GAS_PRICE_MAX)
         assert offered is not None
         await anvil.set_balance(world.signer.gas_address, cost(offered, 90_000))
         await world.look()

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
-from ctrip.client.models import All, Chain, Event, Listed, Page, Payment, Token
+from ctrip.client.models import All, Chain, Event, Listed, Page, Payment, Refund, Token
 from ctrip.client.talk import ANSWER_SECONDS_MAX, Call, a_key
 
 PAYMENTS: Final = "/api/v1/payments"
@@ -38,6 +38,18 @@ def act(payment_id: object, verb: str, body: Any = None) -> Call[Payment]:
     """Ask that something is done to a payment: cancel, accept, extend."""
     path = f"{of(payment_id)}/{verb}"
     return Call(kind=Payment, method="POST", path=path, body=body, key=a_key())
+
+
+def refund(payment_id: object, to: str, amount: int | None, key: str | None) -> Call[Refund]:
+    """Ask that money goes back; without an amount all that may."""
+    path = f"{of(payment_id)}/refund"
+    body = {"to": to} if amount is None else {"to": to, "amount": str(amount)}
+    return Call(kind=Refund, method="POST", path=path, body=body, key=key or a_key())
+
+
+def refunds_of(payment_id: object) -> Call[All[Refund]]:
+    """Ask for all that goes back of a payment, the oldest first."""
+    return Call(kind=All[Refund], path=f"{of(payment_id)}/refunds")
 
 
 def events_of(payment_id: object, cursor: str | None) -> Call[Listed[Event]]:

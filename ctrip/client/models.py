@@ -10,7 +10,7 @@ from typing import Annotated, Final, Generic, TypeVar
 from msgspec import Meta, Raw, Struct, json
 
 from ctrip.client.frames import Frame
-from ctrip.core.ids import EventId
+from ctrip.core.ids import EventId, PaymentId, RefundId
 from ctrip.core.view import PaymentView, TransferView
 
 WHOLE: Final = "payment"  # the first frame of a stream: no news, but what there is
@@ -42,6 +42,21 @@ class Token(Struct, frozen=True, kw_only=True):
     address: str
     decimals: int
     enabled: bool
+
+
+class Refund(Struct, frozen=True, kw_only=True):
+    """Money that goes back."""
+
+    id: RefundId
+    payment_id: PaymentId
+    to: str
+    amount: int
+    state: str  # queued, sent, mined, final, stuck or failed
+    why: str | None  # with the scope admin alone
+    tx_hash: str | None  # while it is in a block
+    block_number: int | None
+    created_at: datetime
+    ended_at: datetime | None
 
 
 class All(Struct, Generic[Row], frozen=True):

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from ctrip.client import calls
 from ctrip.client.calls import PAGE_SIZE
-from ctrip.client.models import Chain, Event, Page, Payment, Token
+from ctrip.client.models import Chain, Event, Page, Payment, Refund, Token
 from ctrip.client.talk import (
     ANSWER_SECONDS_MAX,
     WAITS,
@@ -85,6 +85,21 @@ class Client:
     def extend(self, payment_id: object, expires_in: int) -> Payment:
         """Give the payer this many seconds from now."""
         return self._ask(calls.act(payment_id, "extend", {"expires_in": expires_in}))
+
+    def refund(
+        self,
+        payment_id: object,
+        to: str,
+        amount: int | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Refund:
+        """Give so many base units back to an address; without an amount all that may go back."""
+        return self._ask(calls.refund(payment_id, to, amount, idempotency_key))
+
+    def refunds_of(self, payment_id: object) -> list[Refund]:
+        """Return what goes back of a payment, the oldest first."""
+        return self._ask(calls.refunds_of(payment_id)).data
 
     def events_of(self, payment_id: object) -> Iterator[Event]:
         """Yield what was announced of a payment, the first news first."""

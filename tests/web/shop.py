@@ -5,17 +5,21 @@ import socket
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from io import BytesIO
+from itertools import count
 from typing import Any, Final
+from uuid import UUID
 
 import aiohttp
 from msgspec import Struct, json
 from msgspec.structs import replace
 
 from ctrip.core.chains import Chain, Settlement, Token
+from ctrip.core.changes import TransferSeen
 from ctrip.core.finality import Depth, Terms
-from ctrip.core.ids import Address, Amount, BlockNumber, ChainName
+from ctrip.core.ids import Address, Amount, BlockNumber, ChainName, PaymentId
 from ctrip.core.payment import Settles
 from ctrip.flows.act import Acts
+from ctrip.flows.apply import apply
 from ctrip.flows.audience import Audience
 from ctrip.flows.create import Creator
 from ctrip.flows.endpoints import Endpoints
@@ -31,12 +35,12 @@ from ctrip.flows.tidings import Tidings
 from ctrip.server import http_server
 from ctrip.settings import Network, Payments, Secret, Server, Wallet, Webhooks
 from ctrip.store import accounts, blocks
-from ctrip.store.pool import Pool, connection
+from ctrip.store.pool import Pool, connection, transaction
 from ctrip.wallet.derive import open_wallet
 from ctrip.wallet.sign import Signer
 from ctrip.web.site import Parts, build
 from ctrip.webhooks.guard import Guard
-from tests.support.builders import CHAIN, CHAIN_ID, CREATED, TOKEN, a_head
+from tests.support.builders import CHAIN, CHAIN_ID, CREATED, TOKEN, a_head, a_transfer
 from tests.support.clock import FakeClock
 from tests.support.fake_chain import FakeChain
 from tests.support.receivers_on_record import has_receiver
@@ -46,6 +50,7 @@ WORDS: Final = "legal winner thank year wave sausage worth useful legal winner t
 OTHER: Final = ChainName("other")
 HEAD: Final = BlockNumber(9)
 CREATE: Final = "/api/v1/payments"
+NUMBERS: Final = count(7_000)  # of transactions that pay, each another
 
 DISABLED: Final = Token(
     chain=CHAIN,
@@ -237,3 +242,14 @@ async def open_shop(
             await shop.close()
             site.should_exit = True
             await serving
+
+
+async def paid(shop: Shop, amount: int = 100, **asked: Any) -> Any:
+    """Return a payment that is confirmed and final; all that comes in block 1 is."""
+    payment = await shop.create(amount=amount, **asked)
+    to = Address(payment["address"])
+    transfer = a_transfer(next(NUMBERS), amount, 1, to=to, block_time=CREATED)
+    changes = {PaymentId(UUID(payment["id"])): [TransferSeen(transfer)]}
+    async with transaction(shop.pool) as conn:
+        await apply(conn, changes, now=CREATED)
+    return payment

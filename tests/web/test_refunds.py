@@ -1,20 +1,18 @@
 """Money that is given back over the API: who may, how much, to whom, and how they are told no."""
 
-from itertools import count
 from typing import Any, Final
 from uuid import UUID
 
 import pytest
 from msgspec import json
 
-from ctrip.core.changes import Refunded, TransferSeen
-from ctrip.core.ids import Address, BlockNumber, PaymentId, RefundId, TxHash
+from ctrip.core.changes import Refunded
+from ctrip.core.ids import BlockNumber, PaymentId, RefundId, TxHash
 from ctrip.flows.apply import apply
 from ctrip.store.pool import transaction
-from tests.support.builders import CREATED, OTHER_ADDRESS, a_transfer, tx_hash
-from tests.web.shop import CREATE, OTHER, REFUND_PER_DAY_MAX, SIGNER, TREASURY, Answer, Shop
+from tests.support.builders import CREATED, OTHER_ADDRESS, tx_hash
+from tests.web.shop import CREATE, OTHER, REFUND_PER_DAY_MAX, SIGNER, TREASURY, Answer, Shop, paid
 
-NUMBERS: Final = count(7_000)  # of transactions, each another
 TO: Final = str(OTHER_ADDRESS)
 
 
@@ -34,17 +32,6 @@ async def listed(shop: Shop, key: str, payment: Any) -> Any:
     answer = await shop.call("GET", path, headers={"authorization": f"Bearer {key}"})
     assert answer.status == 200, answer.body
     return answer.json["data"]
-
-
-async def paid(shop: Shop, amount: int = 100, **asked: Any) -> Any:
-    """Return a payment that is confirmed and final; all that comes in block 1 is."""
-    payment = await shop.create(amount=amount, **asked)
-    to = Address(payment["address"])
-    transfer = a_transfer(next(NUMBERS), amount, 1, to=to, block_time=CREATED)
-    changes = {PaymentId(UUID(payment["id"])): [TransferSeen(transfer)]}
-    async with transaction(shop.pool) as conn:
-        await apply(conn, changes, now=CREATED)
-    return payment
 
 
 async def test_a_part_goes_back_and_then_the_rest(shop: Shop, admin: str) -> None:

@@ -86,14 +86,10 @@ def served(*, tag: Tag | None = None, fast: bool = False) -> Chain:
     )
 
 
-def client_of(chain: Chain, urls: Sequence[str], clock: FakeClock) -> RpcChain:
-    """Return a client that knows nothing yet, of these endpoints in this order."""
-    secrets = [Secret(url) for url in urls]
-    return RpcChain(chain, secrets, clock, timeout_seconds=ANSWER_SECONDS_MAX)
-
-
 class World:
     """One chain's watch and the payments on it."""
+
+    patience_seconds = ANSWER_SECONDS_MAX  # with an endpoint, before another is asked
 
     def __init__(self, pool: Pool, anvil: Anvil, chain: Chain, urls: Sequence[str]) -> None:
         self.anvil = anvil
@@ -104,7 +100,7 @@ class World:
         self._urls = urls
         self._news = asyncio.Event()
         self._twin: Anvil | None = None
-        self._client = client_of(chain, urls, self.clock)
+        self._client = self._new_client()
         self._duties = self._start()
         network = Network(chain=chain, rpc_urls=())
         guard = Guard(())
@@ -133,13 +129,19 @@ class World:
             "audit": Auditor(*common).run_once,
         }
 
+    def _new_client(self) -> RpcChain:
+        """Return a client that knows nothing yet, of the endpoints in their order."""
+        secrets = [Secret(url) for url in self._urls]
+        seconds = self.patience_seconds
+        return RpcChain(self._chain, secrets, self.clock, timeout_seconds=seconds)
+
     async def close(self) -> None:
         await self._client.close()
 
     async def restart(self) -> None:
         """Forget all that is only in memory."""
         await self.close()
-        self._client = client_of(self._chain, self._urls, self.clock)
+        self._client = self._new_client()
         self._duties = self._start()
 
     async def begin(self) -> None:

@@ -21,7 +21,9 @@ from ctrip.core.ids import RawAddress, TxHash
 from tests.support.anvil import FUNDER, Anvil
 
 FOLDER: Final = Path(__file__).parent / "contracts"
-FILES: Final = ("tokens", "tokens_payers", "tokens_posing", "tokens_hostile", "gas_oracle")
+FILES: Final = (
+    "tokens", "tokens_payers", "tokens_posing", "tokens_hostile", "tokens_signed", "gas_oracle",
+)  # fmt: skip
 # Named, so that anvil does not try out what is meant to fail; a batch of fifty needs 1.6 million.
 GAS: Final = 3_000_000
 

@@ -22,6 +22,7 @@ from ctrip.wallet.derive import checksum
 
 GWEI: Final = 10**9  # wei
 GWEI_MAX: Final = 1_000_000  # a thousand times what any chain has asked for
+WINDOW_SECONDS_MAX: Final = 86_400  # a payment is not `paid` before: who waits longer wants `hold`
 
 
 class SettlementEntry(Struct, frozen=True, kw_only=True):
@@ -32,6 +33,7 @@ class SettlementEntry(Struct, frozen=True, kw_only=True):
     gas_price_max_gwei: Annotated[float, Meta(gt=0, le=GWEI_MAX)] = GAS_PRICE_MAX / GWEI
     fee_percent_max: Annotated[float, Meta(gt=0, le=100)] = 10.0
     batch: bool = False
+    batch_window_seconds: Annotated[int, Meta(ge=0, le=WINDOW_SECONDS_MAX)] = 0
 
 
 def read_settlement(written: object, path: Steps, sheet: Sheet, common: Settlement) -> Settlement:
@@ -45,12 +47,15 @@ def read_settlement(written: object, path: Steps, sheet: Sheet, common: Settleme
         sheet.fault(path, "names no treasury; write the address that money goes to")
     if entry.batch and mode is not Settles.SWEEP:
         sheet.fault(path, f"batch is for the mode sweep, not {mode}; leave it out")
+    if entry.batch_window_seconds and not entry.batch:
+        sheet.fault(path, "batch_window_seconds is for batch: true; leave it out")
     return Settlement(
         mode=mode,
         treasury=treasury,
         gas_price_max=round(entry.gas_price_max_gwei * GWEI),
         fee_percent_max=entry.fee_percent_max,
         batch=entry.batch,
+        batch_window_seconds=entry.batch_window_seconds,
     )
 
 

@@ -21,6 +21,7 @@ CREATE TABLE sweeps (                        -- one asset of one address, to the
     why              text NOT NULL,          -- what it waits for, or what went wrong
     tries            integer NOT NULL,       -- in a row that did not move the money
     due_at           timestamptz NOT NULL,   -- when it is looked at next
+    in_company       boolean NOT NULL DEFAULT false, -- it waits for others of its token, until then
     created_at       timestamptz NOT NULL,
     ended_at         timestamptz,
     CONSTRAINT sweeps_ended CHECK ((ended_at IS NOT NULL) = (state IN ('final', 'dropped')))

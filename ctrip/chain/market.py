@@ -21,6 +21,8 @@ from ctrip.chain.faults import Cure, cure_of_refusal
 from ctrip.chain.wire import Answer, Call, Reply
 from ctrip.core.fees import Market
 
+HISTORY: Final = "eth_feeHistory"
+BLOCKS_MAX: Final = 1024  # as many as nodes tell of at once
 BLOCKS: Final = 20  # as many as geth's own oracle looks at
 PERCENTILES: Final = (25, 50)  # of a block's gas, in the order of what it tipped
 
@@ -36,7 +38,7 @@ class WireFees(Struct, frozen=True, rename="camel"):
 Said = Reply[str | WireFees]
 FEES: Final[Decoder[Answer[str | WireFees]]] = Decoder(list[Said] | Said)
 CALLS: Final = (
-    Call("eth_feeHistory", (hex(BLOCKS), "latest", PERCENTILES)),
+    Call(HISTORY, (hex(BLOCKS), "latest", PERCENTILES)),
     Call("eth_getBlockByNumber", ("latest", False)),
     Call("eth_maxPriorityFeePerGas"),
     Call("eth_gasPrice"),
@@ -59,6 +61,21 @@ async def read(provider: Provider) -> Market:
     if gas_price is None:
         gas_price = (base_fee or 0) + proposed
     return Market(base_fee=base_fee, tip=tip(history, proposed), gas_price=gas_price)
+
+
+async def usual_base_fee(provider: Provider, blocks: int) -> int | None:
+    """Return the base fee in the middle of the last blocks; None where there is no history."""
+    call = Call(HISTORY, (hex(min(blocks, BLOCKS_MAX)), "latest", ()))
+    [reply] = await provider.ask([call], FEES)
+    if reply.error:
+        if cure_of_refusal(reply.error, call.method) is not Cure.UNSUPPORTED:
+            raise provider.refused(call.method, reply.error)
+        return None
+    match fees(reply).base_fee_per_gas:
+        case [*base_fees] if base_fees:
+            return median_low(map(quantity, base_fees))
+        case _:
+            return None
 
 
 def next_base_fee(history: WireFees, block: WireFees) -> int | None:

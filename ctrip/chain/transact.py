@@ -28,6 +28,7 @@ from ctrip.core.fees import Market
 from ctrip.core.ids import Amount, Asset, RawAddress, TxHash
 from ctrip.core.outgoing import Outcome, Outgoing, Reverts, Sent, Signed, TooPoor, Verdict
 
+HOUR_SECONDS: Final = 3600
 COUNT: Final = "eth_getTransactionCount"
 CODE: Final = "eth_getCode"
 DATA: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
@@ -56,6 +57,15 @@ class RpcTransactor:
         found = await self._endpoints.ask(market.read)
         self._market = (now, found)
         return found
+
+    async def usual_base_fee(self) -> int | None:
+        """Return what blocks of the last hour asked for, in the middle."""
+        blocks = max(1, round(HOUR_SECONDS / self._chain.block_seconds))
+
+        async def ask(provider: Provider) -> int | None:
+            return await market.usual_base_fee(provider, blocks)
+
+        return await self._endpoints.ask(ask)
 
     async def gas_for(self, outgoing: Outgoing) -> int | Reverts | TooPoor:
         """Return the gas to offer; that it fails is asked of all."""

@@ -23,6 +23,10 @@ class Transactor(Protocol):
         """
         ...
 
+    async def usual_base_fee(self) -> int | None:
+        """Return what blocks of the last hour asked for, in the middle; None if nobody tells."""
+        ...
+
     async def gas_for(self, outgoing: Outgoing) -> int | Reverts | TooPoor:
         """Return the gas to offer, a tenth more than the transaction needs now.
 

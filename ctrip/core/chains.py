@@ -53,6 +53,7 @@ class Settlement(Struct, frozen=True, kw_only=True):
     gas_price_max: int = GAS_PRICE_MAX  # wei; above, nothing is sent
     fee_percent_max: float = 10.0  # of coin that is moved
     batch: bool = False  # sweep tokens of many addresses in one transaction (EIP-7702)
+    batch_window_seconds: int = 0  # that sweeps may wait for others to go with
 
 
 class Chain(Struct, frozen=True, kw_only=True):

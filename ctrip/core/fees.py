@@ -19,6 +19,7 @@ from ctrip.core.ids import Amount
 
 BASE_FEES: Final = 2  # in an offer: 1.125 to the power of 5 is 1.8
 BUMP: Final = 8  # a replacement adds this part of what was offered: 12.5 %
+CHEAP: Final = 2  # this part of what gas usually costs: as much as waiting for company may save
 
 
 class Market(Struct, frozen=True):
@@ -80,6 +81,13 @@ def is_too_dear(market: Market, max_fee_ceiling: int) -> bool:
 def going_rate(market: Market) -> int:
     """Return what the next block takes, in wei a unit of gas."""
     return market.base_fee + market.tip if market.base_fee else market.gas_price
+
+
+def is_cheap(market: Market, usual_base_fee: int | None) -> bool:
+    """Tell whether the next block asks for half of what blocks of late did, or less."""
+    if not market.base_fee or usual_base_fee is None:
+        return False
+    return market.base_fee * CHEAP <= usual_base_fee
 
 
 def is_outbid(offered: Price, market: Market) -> bool:

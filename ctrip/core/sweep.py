@@ -81,6 +81,7 @@ class Sweep(Struct, frozen=True, kw_only=True):
     amount: Amount | None = None
     why: str = ""
     tries: int = 0
+    in_company: bool = False  # it waits for others to go with, until it is due
     ended_at: datetime | None = None
 
 
@@ -158,6 +159,7 @@ def advance(sweep: Sweep, sendings: Sequence[Sending], *, now: datetime) -> Swee
         amount=moved.amount if moved else sweep.amount,
         why="its transaction was mined and failed; its gas is lost" if failed else "",
         tries=sweep.tries + failed,
+        in_company=False,
         due_at=now + patience(sweep.tries) if failed else now,
         ended_at=now if state in ENDED else None,
     )
@@ -264,6 +266,7 @@ def move_token(sendings: Sequence[Sending], view: View, price: Price) -> Step:
 
 def after(sweep: Sweep, step: Step, *, now: datetime) -> Sweep:
     """Note what was decided, where nothing is sent."""
+    sweep = replace(sweep, in_company=False)
     match step:
         case Wait(why):
             waits = S.QUEUED if sweep.state is S.STUCK else sweep.state
@@ -279,7 +282,12 @@ def after(sweep: Sweep, step: Step, *, now: datetime) -> Sweep:
         case Drop(why):
             return replace(sweep, state=S.DROPPED, why=why, ended_at=now)
         case Fuel() | Send():
-            return replace(sweep, why="", due_at=now)
+            return going(sweep, now=now)
+
+
+def going(sweep: Sweep, *, now: datetime) -> Sweep:
+    """Return a sweep for which something is sent: it waits for nothing."""
+    return replace(sweep, why="", due_at=now, in_company=False)
 
 
 def patience(tries: int) -> timedelta:

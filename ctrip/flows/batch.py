@@ -5,6 +5,8 @@ needs a top-up joins one instead (EIP-7702). What a batch did not move is swept 
 on, as everything is where there are no batches.
 
 The contract acts for an address from its first batch on; then it needs no authorization any more.
+
+Where the chain's entry gives them time, those that could go wait for company first (company.py).
 """
 
 import asyncio
@@ -17,18 +19,26 @@ from msgspec.structs import replace
 
 from ctrip.chain.batcher import FACTORY, batcher_of
 from ctrip.chain.client import ChainOutage
-from ctrip.core.batch import Order, batch_sweep, delegate_in, fits
+from ctrip.core.batch import PARTS_MAX, Order, batch_sweep, delegate_in, fits
 from ctrip.core.fees import Price, cost
 from ctrip.core.ids import Amount, Asset, RawAddress
 from ctrip.core.outgoing import Outgoing, Reverts
 from ctrip.core.sending import UNDER_WAY, Part, Purpose, Sending
-from ctrip.core.sweep import WAITS, Fuel, Wait, advance, after, latest
+from ctrip.core.sweep import (
+    WAITS,
+    Fuel,
+    Wait,
+    advance,
+    after,
+    going,
+    latest,
+)
+from ctrip.flows.company import InCompany
 from ctrip.flows.decide import Decision
 from ctrip.flows.settling import SAME_AGAIN, Settling, authorizations, new_sending_id
 from ctrip.store import payments, sendings, sweeps
 from ctrip.store.pool import connection, transaction
 
-PARTS_MAX: Final = 50  # 2 million gas for a simple token; more saves nothing more
 ASKED_AT_ONCE_MAX: Final = 8
 LOOK_AGAIN: Final = timedelta(seconds=60)  # whether the contract is there by now
 NO_CODE: Final = "0x"
@@ -41,6 +51,9 @@ class Batches(Settling):
         """Set up what is known of the contract."""
         self._is_there = False
         self._looked_at: datetime | None = None
+        self.company = InCompany(
+            self.chain, self._transactor, self._pool, self._clock, self._news, self._signer
+        )
 
     async def take(self, decision: Decision) -> bool:
         """Tell whether a sweep goes by a batch: it needs gas, and no batch has failed it before."""
@@ -62,6 +75,10 @@ class Batches(Settling):
                 self._warn(missing(self.contract()))
         return self._is_there
 
+    async def call_up(self) -> None:
+        """Let those be looked at that have had company, or time, enough."""
+        await self.company.call_up()
+
     def contract(self) -> RawAddress:
         """Return where the contract is, for this treasury and this gas wallet."""
         return batcher_of(self.treasury(), self.gas_wallet)
@@ -72,6 +89,8 @@ class Batches(Settling):
         by_asset = sorted(joining, key=asset_of)
         for asset, of_asset in groupby(by_asset, key=asset_of):
             members = list(of_asset)
+            if await self.company.keeps(asset, [one.sweep for one in members]):
+                continue
             for start in range(0, len(members), PARTS_MAX):
                 some = members[start : start + PARTS_MAX]
                 left += [] if await self._send(asset, some) else some
@@ -187,7 +206,7 @@ class Batches(Settling):
                 await payments.plan_sweep(
                     conn, sweep.id, self.chain.name, sweep.address, sweep.asset
                 )
-                now_is = replace(sweep, why="", due_at=new.created_at)
+                now_is = going(sweep, now=new.created_at)
                 await sweeps.save(conn, advance(now_is, after_it[sweep.id], now=new.created_at))
         return True
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ctrip.core.ids import Amount
 from ctrip.core.sending import Purpose, Sending
-from ctrip.core.sweep import WAITS, Fuel, Send, Sweep, advance, after, latest
+from ctrip.core.sweep import WAITS, Fuel, Send, Sweep, advance, after, going, latest
 from ctrip.flows.batch import Batches
 from ctrip.flows.decide import Decider, Decision
 from ctrip.flows.settling import SAME_AGAIN
@@ -31,7 +31,7 @@ class Sweeper(Decider):
 
     def begin(self) -> None:
         """Set up the batches, which are given the same."""
-        self._batches = Batches(
+        self.batches = Batches(
             self.chain,
             self._transactor,
             self._pool,
@@ -45,16 +45,17 @@ class Sweeper(Decider):
         """Do what is next for the sweeps that wait; True if there may be more of them."""
         async with connection(self._pool) as conn:  # of when the chain was settled by exports
             await sendings.void_unsigned(conn, self.chain.name)
+        await self.batches.call_up()
         done, joining = 0, []
         decisions = self.decisions(count_max=LOOKED_AT_PER_PASS_MAX)
         async for decision in decisions:
             done += 1
-            if await self._batches.take(decision):
+            if await self.batches.take(decision):
                 joining.append(decision)
             else:
                 await self._do(decision)
                 await asyncio.sleep(BREATH_SECONDS)
-        for decision in await self._batches.send(joining):
+        for decision in await self.batches.send(joining):
             await self._do(decision)
         return done == LOOKED_AT_PER_PASS_MAX
 
@@ -91,7 +92,7 @@ class Sweeper(Decider):
                 await payments.plan_sweep(
                     conn, sweep.id, self.chain.name, sweep.address, sweep.asset
                 )
-            now_is = replace(now_is, why="", due_at=new.created_at)
+            now_is = going(now_is, now=new.created_at)
             await sweeps.save(conn, advance(now_is, [*before, new], now=new.created_at))
         return True
 

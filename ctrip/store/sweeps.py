@@ -10,7 +10,8 @@ from datetime import datetime
 import asyncpg
 from msgspec import Struct, convert
 
-from ctrip.core.ids import ChainName, SweepId
+from ctrip.core.batch import Company
+from ctrip.core.ids import Asset, ChainName, SweepId
 from ctrip.core.sweep import Sweep
 from ctrip.store.pool import Conn
 
@@ -39,7 +40,8 @@ async def insert(conn: Conn, new: Sweep) -> bool:
 
 
 SAVE = """
-UPDATE sweeps SET state = $2, amount = $3, why = $4, tries = $5, due_at = $6, ended_at = $7
+UPDATE sweeps SET state = $2, amount = $3, why = $4, tries = $5, due_at = $6, ended_at = $7,
+    in_company = $8
 WHERE id = $1
 """
 
@@ -55,6 +57,7 @@ async def save(conn: Conn, sweep: Sweep) -> None:
         sweep.tries,
         sweep.due_at,
         sweep.ended_at,
+        sweep.in_company,
     )
 
 
@@ -84,6 +87,31 @@ ORDER BY asset = 'native', due_at, id LIMIT $3
 async def due(conn: Conn, chain: ChainName, now: datetime, *, count_max: int) -> list[Sweep]:
     """Return the sweeps that wait for us to do something."""
     return read(await conn.fetch(DUE, chain, now, count_max))
+
+
+COMPANIES = """
+SELECT asset, count(*) AS count, min(created_at) AS since FROM sweeps
+WHERE chain = $1 AND ended_at IS NULL AND in_company AND id <> ALL($2::uuid[]) GROUP BY asset
+"""
+
+
+async def companies(
+    conn: Conn, chain: ChainName, *, beside: Collection[SweepId] = ()
+) -> dict[Asset, Company]:
+    """Return those that wait for others of their token, but for some."""
+    rows = await conn.fetch(COMPANIES, chain, list(beside))
+    return {row["asset"]: Company(row["count"], row["since"]) for row in rows}
+
+
+CALL_UP = """
+UPDATE sweeps SET due_at = $3
+WHERE chain = $1 AND asset = $2 AND ended_at IS NULL AND in_company AND due_at > $3
+"""
+
+
+async def call_up(conn: Conn, chain: ChainName, asset: Asset, now: datetime) -> bool:
+    """Let those of a token that wait for others be looked at now; False if all were due."""
+    return await conn.execute(CALL_UP, chain, asset, now) != "UPDATE 0"
 
 
 LIST = """
@@ -121,7 +149,7 @@ class Summary(Struct, frozen=True, kw_only=True):
 COUNT = """
 SELECT count(*) AS open, count(*) FILTER (WHERE state = 'stuck') AS stuck, (
     SELECT coalesce(array_agg(format('sweep %s on %s: %s', id, chain, why)), '{}') FROM (
-        SELECT id, chain, why FROM sweeps WHERE ended_at IS NULL AND why <> ''
+        SELECT id, chain, why FROM sweeps WHERE ended_at IS NULL AND why <> '' AND NOT in_company
         ORDER BY state <> 'stuck', created_at LIMIT $1) AS oldest) AS reasons
 FROM sweeps WHERE ended_at IS NULL
 """

@@ -75,6 +75,21 @@ async def test_the_tip_is_what_blocks_were_content_with(
     assert (await market_of(chain)).tip == tip
 
 
+async def test_what_gas_usually_costs_is_in_the_middle_of_an_hour(
+    node: LyingNode, chain: RpcChain
+) -> None:
+    shows(node, history=a_history([(0, 0)] * 4, base_fees=[90, 10, 70, 50, 30]))
+    assert await chain.transactor().usual_base_fee() == 50
+
+
+@pytest.mark.parametrize("history", [ABSENT, {"oldestBlock": "0x1"}])
+async def test_where_there_is_no_history_nothing_is_usual(
+    node: LyingNode, chain: RpcChain, history: Json
+) -> None:
+    shows(node, history=history)
+    assert await chain.transactor().usual_base_fee() is None
+
+
 async def test_empty_blocks_say_nothing_of_tips(node: LyingNode, chain: RpcChain) -> None:
     history = a_history([(0, 0), (4, 4), (0, 0)], ratios=[0, 0.1, 0.0])
     shows(node, history=history, tip=4, gas_price=103)

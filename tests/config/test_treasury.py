@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from msgspec.structs import fields
 
 from ctrip.config import load
 from ctrip.core.chains import Chain
@@ -12,6 +13,7 @@ from ctrip.core.errors import ConfigError
 from ctrip.core.ids import NATIVE, Amount
 from ctrip.core.payment import Settles
 from ctrip.core.sweep import Rule
+from ctrip.treasury import SettlementEntry
 from tests.config.writing import ANVIL, GOOD, write
 
 TREASURY: Final = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
@@ -56,6 +58,22 @@ def test_a_chain_that_is_swept_may_be_swept_in_batches(tmp_path: Path) -> None:
     assert not chain(tmp_path, table, "{fee_percent_max: 3}").settlement.batch
 
 
+def test_batches_wait_for_company_if_that_is_asked_for(tmp_path: Path) -> None:
+    table = f'mode = "sweep"\ntreasury = "{TREASURY}"\n{WORDS}'
+    assert chain(tmp_path, table, "{batch: true}").settlement.batch_window_seconds == 0
+    entry = "{batch: true, batch_window_seconds: 900}"
+    assert chain(tmp_path, table, entry).settlement.batch_window_seconds == 900
+
+
+def test_every_field_has_a_row_in_the_docs() -> None:
+    docs = (Path(__file__).parents[2] / "docs" / "settlement.md").read_text()
+    table = docs.partition("| of a chain's `settlement` |")[2].partition("\n\n")[0]
+    rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("|")][1:]
+    assert {name for row in rows for name in row.split("`")[1::2]} == {
+        field.name for field in fields(SettlementEntry)
+    }
+
+
 def test_what_is_worth_moving_is_said_of_each_asset_in_coins(tmp_path: Path) -> None:
     entry = f'{{mode: export, treasury: "{TREASURY}", fee_percent_max: 3}}'
     found = chain(tmp_path, GAS_WALLET, entry, ", sweep_min: 0.01")
@@ -83,6 +101,9 @@ def test_what_may_go_back_in_a_day_is_said_of_each_asset_in_coins(tmp_path: Path
         ("", f'{{treasury: "0x{"0" * 40}"}}', "settlement.treasury: is the zero address"),
         ("", "{mode: keep}", "settlement.mode: must be one of"),
         ("", "{batch: true}", "batch is for the mode sweep, not hold"),
+        ("", "{batch_window_seconds: 60}", "batch_window_seconds is for batch: true"),
+        ("", "{batch_window_seconds: 86401}", "settlement.batch_window_seconds: must be a"),
+        ("", "{batch_window_seconds: -1}", "settlement.batch_window_seconds: must be a"),
         ("", "{gas_price_max_gwei: 0}", "settlement.gas_price_max_gwei: must be a number"),
         ("", "{fee: 1}", "chains.anvil.settlement.fee: is no field"),
     ],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctrip.core.fees import Market, Price, cost, price, raised
+from ctrip.core.fees import Market, Price, cost, is_cheap, price, raised
 from ctrip.core.ids import Amount
 
 GWEI = 10**9
@@ -105,3 +105,19 @@ def test_every_replacement_is_one_that_pools_take(
     if before.priority_fee is not None and after.priority_fee is not None:
         assert before.priority_fee < after.priority_fee <= after.max_fee
         assert after.priority_fee * 10 >= before.priority_fee * 11
+
+
+@pytest.mark.parametrize(
+    ("market", "usual", "is_so"),
+    [
+        (ETHEREUM, 20 * GWEI, True),
+        (ETHEREUM, 20 * GWEI - 1, False),
+        (ETHEREUM, None, False),
+        (BSC, 0, False),  # what is always 0 is never cheap
+        (OLD, 5 * GWEI, False),
+    ],
+)
+def test_gas_is_cheap_at_half_of_what_it_was_of_late(
+    market: Market, usual: int | None, *, is_so: bool
+) -> None:
+    assert is_cheap(market, usual) is is_so

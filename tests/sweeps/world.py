@@ -67,6 +67,11 @@ class SweepingWorld(WildWorld):
     def news(self) -> asyncio.Event:
         return self._news
 
+    async def configure(self, chain: Chain) -> None:
+        """Start again with another entry of chains.yaml."""
+        self._chain = chain
+        await self.restart()
+
     async def watch(self) -> None:
         """Run the watch alone."""
         self.clock.move(seconds=2)

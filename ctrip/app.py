@@ -161,7 +161,8 @@ def settlement(gateway: Gateway, chain: Chain) -> list[asyncio.Task[None]]:
     transactor = gateway.clients[chain.name].transactor()
     moving = (chain, transactor, *common, gateway.signer)
     plan = Planner(chain, gateway.pool, gateway.clock, gateway.wallet.fingerprint).run_once
-    follower = Follower(*moving)
+    warn = partial(gateway.health.warns, f"transactions on {chain.name}")
+    follower = Follower(*moving, warn=warn)
     if mode is Settles.HOLD:
         return [duty(gateway, f"follow {chain.name}", follower.run_once, FOLLOW_HELD_SECONDS)]
     pause, due = follower.pause_seconds(), asyncio.Event()

@@ -3,6 +3,9 @@
 A receipt alone is no inclusion: nodes give receipts of blocks that are still being built, or that
 a reorg took. It counts if the endpoint has the very block that it names at its height. A
 transaction that is in no block may be in a pool; one that nobody knows is to be sent again.
+
+Before it counts as final a second endpoint is to show the same, in the same block. What it took as
+a fee is not compared: not every node tells all parts of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -79,6 +82,43 @@ async def read(provider: Provider, tx_hashes: Sequence[TxHash]) -> list[Outcome]
     mined = {h: m for h, m in mined.items() if canonical.get(m.block_number) == m.block_hash}
     known = await _known(provider, [h for h in tx_hashes if h not in mined])
     return [Outcome(tx_hash=h, mined=mined.get(h), known=h in known) for h in tx_hashes]
+
+
+async def differing(provider: Provider, seen: Sequence[Outcome]) -> list[str | None]:
+    """Return what an endpoint shows otherwise than was seen of each that is in a block.
+
+    Nothing if it shows the same; None if it has not come so far, and cannot say.
+    """
+    mined = [one.mined for one in seen if one.mined is not None]
+    canonical = await _canonical(provider, {one.block_number for one in mined})
+    calls = [Call(RECEIPT, (one.tx_hash,)) for one in seen]
+    said = [present(provider, RECEIPT, r) for r in await provider.ask(calls, COSTS)]
+    return [
+        None if one.mined is None else difference(one.mined, one.tx_hash, wire, canonical)
+        for one, wire in zip(seen, said, strict=True)
+    ]
+
+
+def difference(
+    mined: Mined,
+    tx_hash: TxHash,
+    wire: WireCost | None,
+    canonical: Mapping[BlockNumber, BlockHash],
+) -> str | None:
+    """Return what an endpoint shows otherwise of one transaction."""
+    block = canonical.get(mined.block_number)
+    if block is None:
+        return None
+    if block != mined.block_hash:
+        return f"it has another block {mined.block_number}"
+    if wire is None or wire.block_hash is None:
+        return "it shows no receipt of the transaction"
+    other = mined_in(tx_hash, wire)
+    if other.block_hash != mined.block_hash:
+        return "it shows the transaction in another block"
+    if other.succeeded != mined.succeeded:
+        return "it shows that the transaction " + ("succeeded" if other.succeeded else "failed")
+    return "" if other.notes == mined.notes else "it shows other logs of the transaction"
 
 
 async def _canonical(

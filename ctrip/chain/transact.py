@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
-from ctrip.chain import balances, data_fee, decode, estimates, market, outcomes
+from ctrip.chain import balances, data_fee, decode, estimates, market, opinions, outcomes
 from ctrip.chain.client import ChainOutage, InconsistentChain
 from ctrip.chain.decode import Contradiction, quantity
 from ctrip.chain.endpoint import Provider
@@ -22,7 +22,7 @@ from ctrip.chain.lanes import all_of
 from ctrip.chain.verdicts import SEND, is_verdict, shown, verdict_of, verdict_of_words
 from ctrip.chain.wire import Call, Refusal, WireFault
 from ctrip.clock import Clock
-from ctrip.core.blocks import Holding
+from ctrip.core.blocks import Holding, Opinion
 from ctrip.core.chains import Chain
 from ctrip.core.fees import Market
 from ctrip.core.ids import Amount, Asset, RawAddress, TxHash
@@ -167,6 +167,27 @@ class RpcTransactor:
         if tx_hashes:
             await self._until(bool, ask)
         return [found[tx_hash] for tx_hash in tx_hashes]
+
+    async def second_look(self, seen: Sequence[Outcome]) -> list[Opinion]:
+        """Ask until two endpoints show what was seen, whoever it was read from, or one does not."""
+        said: dict[TxHash, dict[str, str]] = {one.tx_hash: {} for one in seen}
+        faults: list[str] = []
+        well, _ = self._endpoints.in_turn()
+        for provider in well if len(well) >= opinions.WITNESSES else ():
+            open_ = [one for one in seen if not opinions.is_settled(said[one.tx_hash])]
+
+            async def ask(provider: Provider, asked: Sequence[Outcome] = open_) -> list[str | None]:
+                return await outcomes.differing(provider, asked)
+
+            try:
+                found = await self._endpoints.ask_only(provider, ask) if open_ else []
+            except (ChainOutage, InconsistentChain) as fault:
+                faults.append(str(fault))
+                continue
+            for one, why in zip(open_, found, strict=True):
+                if why is not None:
+                    said[one.tx_hash][provider.label] = why
+        return [opinions.judge(said[one.tx_hash], faults) for one in seen]
 
     async def _until(self, is_enough: Callable[[T], bool], question: Question[T]) -> list[T]:
         """Ask those that are well until one says enough; return what they said.

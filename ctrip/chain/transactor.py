@@ -8,6 +8,7 @@ used, and nothing else. All are safe to repeat, `send` too: the same bytes are t
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from ctrip.core.blocks import Opinion
 from ctrip.core.fees import Market
 from ctrip.core.ids import Amount, Asset, RawAddress, TxHash
 from ctrip.core.outgoing import Outcome, Outgoing, Reverts, Sent, Signed, TooPoor
@@ -70,5 +71,12 @@ class Transactor(Protocol):
         """Return what became of each transaction, in order.
 
         One that the first endpoint does not know is looked for at all that are well.
+        """
+        ...
+
+    async def second_look(self, seen: Sequence[Outcome]) -> list[Opinion]:
+        """Return whether a second endpoint shows what was seen of each that is in a block.
+
+        Where none is well and has come so far, an opinion names none, and is no denial.
         """
         ...

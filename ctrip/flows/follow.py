@@ -2,9 +2,9 @@
 
 A pass asks what became of every version of every sending that is not final, and writes what
 follows for the sendings, their sweeps or refunds, and the payments whose money they moved, in one
-transaction. Then it shows nodes what they do not have, and offers more for what others outbid. All
-of it may be repeated, by another process too: what is shown is on record, and the same bytes are
-the same transaction.
+transaction. What would be final a second endpoint is to show too (witness.py). Then it shows nodes
+what they do not have, and offers more for what others outbid. All of it may be repeated, by
+another process too: what is shown is on record, and the same bytes are the same transaction.
 """
 
 import asyncio
@@ -37,6 +37,7 @@ from ctrip.flows.apply import apply
 from ctrip.flows.refund import bring_on
 from ctrip.flows.rescan import hold_head
 from ctrip.flows.settling import Settling, refusal
+from ctrip.flows.witness import Witness
 from ctrip.store import blocks, refunds, sendings, sweepable, sweeps
 from ctrip.store.pool import Conn, connection, transaction
 
@@ -51,6 +52,18 @@ log = logs.get("ctrip.follow")
 
 class Follower(Settling):
     """The sendings of one chain."""
+
+    def begin(self) -> None:
+        """Set up who looks a second time."""
+        self._witness = Witness(
+            self.chain,
+            self._transactor,
+            self._pool,
+            self._clock,
+            self._news,
+            self._signer,
+            warn=self._warn,
+        )
 
     def pause_seconds(self) -> float:
         """Return how long to wait for the next pass: as the watch does."""
@@ -83,9 +96,11 @@ class Follower(Settling):
             )
             for one in before
         ]
+        after = await self._witness.believed(after, told)
         changed = [new for old, new in zip(before, after, strict=True) if new != old]
         if changed:
             await self._write(changed)
+        await self._doubt(after)
         await self._serve_all(after, told)
         return False
 
@@ -129,6 +144,13 @@ class Follower(Settling):
             events = await apply(conn, changes, now=now)
         if events:
             self._news.set()
+
+    async def _doubt(self, after: Sequence[Sending]) -> None:
+        """Let sweeps and refunds say that endpoints do not agree on their transactions."""
+        for one in after:
+            doubt = self._witness.doubts.get(one.id)
+            if doubt and one.purpose is not Purpose.FUEL:
+                await self._say(one, doubt.why)
 
     async def _serve_all(self, after: Sequence[Sending], told: Told) -> None:
         """Do for each sending what is next, some senders at once, each sender's in order."""

@@ -5,7 +5,7 @@ async with a_batching_world(pool, anvil) as world:
     await world.settle()
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,10 +24,15 @@ assert TREASURY == sweeping.TREASURY, "the contract that is deployed is that of 
 
 @asynccontextmanager
 async def a_batching_world(
-    pool: Pool, anvil: Anvil, *, chain: Chain | None = None, deployed: bool = True
+    pool: Pool,
+    anvil: Anvil,
+    urls: Sequence[str] = (),
+    *,
+    chain: Chain | None = None,
+    deployed: bool = True,
 ) -> AsyncIterator[SweepingWorld]:
     """Yield a world whose chain takes batches."""
-    async with a_sweeping_world(pool, anvil, chain=chain or swept(batch=True)) as world:
+    async with a_sweeping_world(pool, anvil, urls, chain=chain or swept(batch=True)) as world:
         if deployed:
             await a_batch(anvil)
             await anvil.set_balance(world.signer.gas_address, sweeping.PURSE)

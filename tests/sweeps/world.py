@@ -41,13 +41,15 @@ class SweepingWorld(WildWorld):
     def __init__(self, pool: Pool, anvil: Anvil, chain: Chain, urls: Sequence[str]) -> None:
         self.signer = Signer(bytearray(WORDS.reveal().encode()))
         self.warned: list[str] = []
+        self.doubted: list[str] = []
         super().__init__(pool, anvil, chain, urls)
 
     def _start(self) -> dict[str, RunOnce]:
         transactor = self._client.transactor()
         moving = (self._chain, transactor, self._pool, self.clock, self._news, self.signer)
         plan = Planner(self._chain, self._pool, self.clock, WALLET.fingerprint)
-        self.sweeper, self.follower = Sweeper(*moving, warn=self.warned.append), Follower(*moving)
+        self.sweeper = Sweeper(*moving, warn=self.warned.append)
+        self.follower = Follower(*moving, warn=self.doubted.append)
         return {
             **super()._start(),
             "plan": plan.run_once,

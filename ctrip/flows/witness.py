@@ -1,0 +1,89 @@
+"""Hold back what would be final on the word of one endpoint, until a second one shows it too.
+
+Final is for ever: a payment is settled, the books have it, nobody looks at its transaction again.
+So when one of ours gets there, two endpoints must show it in the same block with the same end, as
+deposits are read twice (reread.py). If one does not, it stays mined, and says who shows what; it is
+asked about again until they agree or a reorg has settled it. Where no second endpoint is well there
+is nobody to ask.
+
+It costs a batch of calls at two endpoints, once, for all that is final at the same time.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ctrip import logs
+from ctrip.core.blocks import Opinion
+from ctrip.core.ids import SendingId
+from ctrip.core.outgoing import Outcome
+from ctrip.core.sending import ON_CHAIN, Sending
+from ctrip.flows.settling import Settling
+
+ASK_AGAIN: Final = timedelta(seconds=30)  # those that do not agree
+
+log = logs.get("ctrip.witness")
+
+
+class Doubt(Struct, frozen=True):
+    """What two endpoints do not agree on."""
+
+    why: str
+    since: datetime  # when they were asked
+
+
+class Witness(Settling):
+    """The second look at the transactions of one chain."""
+
+    def begin(self) -> None:
+        """Set up what is doubted."""
+        self.doubts: dict[SendingId, Doubt] = {}
+
+    async def believed(
+        self, after: Sequence[Sending], told: Mapping[SendingId, Sequence[Outcome]]
+    ) -> list[Sending]:
+        """Return sendings, with those that are doubted held back from being final."""
+        final = {one.id: seen(one, told) for one in after if one.final and one.state in ON_CHAIN}
+        self.doubts = {id_: doubt for id_, doubt in self.doubts.items() if id_ in final}
+        now = self._clock.now()
+        asked = {
+            id_: outcome
+            for id_, outcome in final.items()
+            if id_ not in self.doubts or now - self.doubts[id_].since > ASK_AGAIN
+        }
+        if asked:
+            await self._ask(asked, now)
+        self._warn("; ".join(doubt.why for doubt in self.doubts.values()))
+        return [replace(one, final=False) if one.id in self.doubts else one for one in after]
+
+    async def _ask(self, asked: Mapping[SendingId, Outcome], now: datetime) -> None:
+        """Ask a second endpoint, and note who does not show what was seen."""
+        opinions = await self._transactor.second_look(list(asked.values()))
+        for (id_, outcome), opinion in zip(asked.items(), opinions, strict=True):
+            if opinion.agrees or not opinion.second:
+                self.doubts.pop(id_, None)
+                continue
+            why = disagreement(outcome, opinion)
+            if id_ not in self.doubts:
+                log.warning("endpoints disagree", chain=self.chain.name, why=why)
+            self.doubts[id_] = Doubt(why, now)
+
+
+def seen(one: Sending, told: Mapping[SendingId, Sequence[Outcome]]) -> Outcome:
+    """Return what was told of the version that is in a block."""
+    return next(outcome for outcome in told[one.id] if outcome.tx_hash == one.tx_hash)
+
+
+def disagreement(outcome: Outcome, opinion: Opinion) -> str:
+    """Say who shows what."""
+    mined = outcome.mined
+    place = f"{outcome.tx_hash} in block {mined.block_number}" if mined else outcome.tx_hash
+    if not opinion.first:
+        return f"{opinion.second} do not show {place} any more: {opinion.why}"
+    return (
+        f"{opinion.first} shows {place}, {opinion.second} does not: {opinion.why}; it is final"
+        " when they agree"
+    )

@@ -5,6 +5,7 @@ follows for the sendings, their sweeps or refunds, and the payments whose money 
 transaction. What would be final a second endpoint is to show too (witness.py). Then it shows nodes
 what they do not have, and offers more for what others outbid. All of it may be repeated, by
 another process too: what is shown is on record, and the same bytes are the same transaction.
+Where there are more than one pass takes, passes take turns.
 """
 
 import asyncio
@@ -18,10 +19,9 @@ from msgspec.structs import replace
 from ctrip import logs
 from ctrip.core.changes import Change, TransferSwept
 from ctrip.core.fees import Market, Price, cost, going_rate, is_outbid, raised
-from ctrip.core.ids import NATIVE, Amount, PaymentId, RawAddress, SendingId, SweepId
+from ctrip.core.ids import NATIVE, Amount, BlockNumber, PaymentId, RawAddress, SendingId, SweepId
 from ctrip.core.outgoing import Outcome, Verdict
 from ctrip.core.sending import (
-    UNDER_WAY,
     Next,
     Purpose,
     Sending,
@@ -54,7 +54,9 @@ class Follower(Settling):
     """The sendings of one chain."""
 
     def begin(self) -> None:
-        """Set up who looks a second time."""
+        """Set up who looks a second time, and whose turn it is."""
+        self.sendings_max = SENDINGS_PER_PASS_MAX
+        self._after = sendings.BEFORE_ALL
         self._witness = Witness(
             self.chain,
             self._transactor,
@@ -76,10 +78,9 @@ class Follower(Settling):
             cursor = await blocks.cursor(conn, name)
             if cursor is None:
                 return False
-            before = await sendings.list_open(
-                conn, name, finalized=cursor.finalized, count_max=SENDINGS_PER_PASS_MAX
-            )
+            before = await self._turn(conn, cursor.finalized)
         if not before:
+            await self._witness.believed([], {})  # nothing is doubted for ever
             return False
         nonces = await self._nonces(before)
         told = await self._outcomes(before)
@@ -103,6 +104,21 @@ class Follower(Settling):
         await self._doubt(after)
         await self._serve_all(after, told)
         return False
+
+    async def _turn(self, conn: Conn, finalized: BlockNumber) -> list[Sending]:
+        """Return the sendings that are looked at now; after the last ones it is the first again."""
+        name, most = self.chain.name, self.sendings_max
+        found: list[Sending] = []
+        while not found:
+            after, self._after = self._after, sendings.BEFORE_ALL
+            found = await sendings.list_open(
+                conn, name, finalized=finalized, after=after, count_max=most
+            )
+            if after == sendings.BEFORE_ALL:
+                break
+        if len(found) == most:
+            self._after = (found[-1].sender, found[-1].nonce)
+        return found
 
     async def _nonces(self, before: Sequence[Sending]) -> Mapping[RawAddress, int]:
         """Return the next nonce of each sender; read before the outcomes, as absorb asks for."""
@@ -155,14 +171,14 @@ class Follower(Settling):
     async def _serve_all(self, after: Sequence[Sending], told: Told) -> None:
         """Do for each sending what is next, some senders at once, each sender's in order."""
         limit = asyncio.Semaphore(AT_ONCE_MAX)
-        unfuelled = {
-            one.sweep_id for one in after if one.purpose is Purpose.FUEL and one.state in UNDER_WAY
-        }
+        moving = {one.sweep_id for one in after if one.purpose is Purpose.SWEEP and one.sweep_id}
+        async with connection(self._pool) as conn:
+            unfuelled = await sendings.unfuelled(conn, moving)
 
         async def serve(line: Sequence[Sending]) -> None:
             async with limit:
                 for one in line:
-                    if one.purpose is Purpose.SWEEP and one.sweep_id in unfuelled:
+                    if one.sweep_id in unfuelled and one.purpose is Purpose.SWEEP:
                         break  # it was signed elsewhere beforehand, and its gas has not come
                     await self._serve(one, told[one.id])
 

@@ -24,6 +24,7 @@ from ctrip.core.sending import ON_CHAIN, Sending
 from ctrip.flows.settling import Settling
 
 ASK_AGAIN: Final = timedelta(seconds=30)  # those that do not agree
+FORGET: Final = timedelta(minutes=10)  # what is not seen any more: another process has seen to it
 
 log = logs.get("ctrip.witness")
 
@@ -46,9 +47,14 @@ class Witness(Settling):
         self, after: Sequence[Sending], told: Mapping[SendingId, Sequence[Outcome]]
     ) -> list[Sending]:
         """Return sendings, with those that are doubted held back from being final."""
-        final = {one.id: seen(one, told) for one in after if one.final and one.state in ON_CHAIN}
-        self.doubts = {id_: doubt for id_, doubt in self.doubts.items() if id_ in final}
         now = self._clock.now()
+        final = {one.id: seen(one, told) for one in after if one.final and one.state in ON_CHAIN}
+        over = {one.id for one in after} - final.keys()
+        self.doubts = {
+            id_: doubt
+            for id_, doubt in self.doubts.items()
+            if id_ not in over and now - doubt.since < FORGET
+        }
         asked = {
             id_: outcome
             for id_, outcome in final.items()

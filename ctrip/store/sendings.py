@@ -6,6 +6,7 @@ in a block; reads of it need no look at the state.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Final
 
 import asyncpg
 from msgspec import Struct, convert
@@ -16,6 +17,7 @@ from ctrip.core.ids import (
     Amount,
     BlockNumber,
     ChainName,
+    RawAddress,
     RefundId,
     SendingId,
     SweepId,
@@ -195,15 +197,36 @@ OPEN = """
 SELECT s.* FROM sendings s LEFT JOIN blocks b ON b.chain = s.chain AND b.number = s.block_number
 WHERE s.chain = $1 AND NOT final AND state <> 'unsigned'
 AND (block_number IS NULL OR block_number <= $2 OR b.hash <> block_hash)
-ORDER BY sender, nonce LIMIT $3
+AND (sender, nonce) > ($3, $4::bigint) ORDER BY sender, nonce LIMIT $5
 """
+BEFORE_ALL: Final = (RawAddress(""), 0)
 
 
 async def list_open(
-    conn: Conn, chain: ChainName, *, finalized: BlockNumber, count_max: int
+    conn: Conn,
+    chain: ChainName,
+    *,
+    finalized: BlockNumber,
+    after: tuple[RawAddress, int] = BEFORE_ALL,
+    count_max: int,
 ) -> list[Sending]:
-    """Return the sendings of which there may be news, in the order of their lines."""
-    return await with_versions(conn, await conn.fetch(OPEN, chain, finalized, count_max))
+    """Return the sendings of which there may be news, in the order of their lines.
+
+    `after` is the sender and the nonce of the last one that was returned before.
+    """
+    rows = await conn.fetch(OPEN, chain, finalized, *after, count_max)
+    return await with_versions(conn, rows)
+
+
+UNFUELLED = """
+SELECT sweep_id FROM sendings
+WHERE sweep_id = ANY($1::uuid[]) AND purpose = 'fuel' AND state IN ('signed', 'sent')
+"""
+
+
+async def unfuelled(conn: Conn, sweeps: Collection[SweepId]) -> set[SweepId]:
+    """Return the sweeps of some whose gas is on the way."""
+    return {row["sweep_id"] for row in await conn.fetch(UNFUELLED, list(sweeps))}
 
 
 OF_SWEEPS = """

@@ -46,17 +46,18 @@ INSERT INTO events (id, payment_id, sequence, type, body, created_at, position)
 SELECT 'evt_' || md5(n || '/' || step), md5('p' || n)::uuid, step, 'payment.' || (
     '{created,detected,confirmed,paid,settled}'::text[])[step], '{}', now(), 5 * n + step
 FROM generate_series(1, $1) AS n, generate_series(1, 5) AS step;
-INSERT INTO sweeps (id, chain, payment_id, address, derivation_index, asset, mode, state, amount,
+INSERT INTO sweeps (id, chain, payment_id, address, derivation_index, asset, state, amount,
     why, tries, due_at, created_at, ended_at)
 SELECT md5('s' || n)::uuid, 'anvil', md5('p' || n)::uuid, '0x' || lpad(to_hex(n), 40, '0'), n,
-    'native', 'sweep', 'final', 979000, '', 0, now(), now(), now()
+    'native', 'final', 979000, '', 0, now(), now(), now()
 FROM generate_series(1, $1) AS n;
 INSERT INTO transfers (chain, tx_hash, asset, recipient, ordinal, payment_id, sender, amount,
-    block_number, block_hash, block_time, source, vouched, orphaned, swept_in, sweep_id)
+    block_number, block_hash, block_time, source, vouched, orphaned, swept_in, swept_by,
+    sweep_id)
 SELECT 'anvil', '0x' || md5('t' || n) || md5('u' || n), 'native',
     '0x' || lpad(to_hex(n), 40, '0'), 0, md5('p' || n)::uuid, '0x' || repeat('fa', 20), 1000000,
     n, '0x' || md5('b' || n) || md5('c' || n), now(), 'transaction', true, false, n + 9,
-    md5('s' || n)::uuid
+    '0x' || md5('v' || n) || md5('w' || n), md5('s' || n)::uuid
 FROM generate_series(1, $1) AS n;
 INSERT INTO sendings (id, chain, sender, derivation_index, nonce, purpose, sweep_id, asset, amount,
     beneficiary, recipient, data, gas, state, tx_hash, block_number, block_hash, fee, final,

@@ -2,6 +2,7 @@
 ALTER TABLE payments ADD COLUMN settles text NOT NULL DEFAULT 'hold'
     CONSTRAINT payments_settles CHECK (settles IN ('hold', 'sweep', 'export'));
 ALTER TABLE transfers ADD COLUMN swept_in bigint; -- the block in which its money was moved on
+ALTER TABLE transfers ADD COLUMN swept_by text;   -- the transaction in that block that did it
 ALTER TABLE transfers ADD COLUMN sweep_id uuid;   -- of the sweep that is to move it, or did
 -- What nobody has planned to move yet.
 CREATE INDEX transfers_unplanned ON transfers (chain, block_number)

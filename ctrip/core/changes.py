@@ -65,6 +65,7 @@ class TransferSwept(Struct, frozen=True):
 
     key: TransferKey
     block_number: BlockNumber | None  # None: none does any more
+    tx_hash: TxHash | None
 
 
 class Refunded(Struct, frozen=True, kw_only=True):

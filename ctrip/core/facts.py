@@ -95,7 +95,7 @@ def see(payment: Payment, transfer: Transfer) -> Payment:
     if known and is_final(payment, known):
         raise InvariantError(f"payment {payment.id}: a final transfer changed its block")
     if known:
-        transfer = replace(transfer, swept_in=known.swept_in)
+        transfer = replace(transfer, swept_in=known.swept_in, swept_by=known.swept_by)
     if known and known.came_at < transfer.block_time:
         transfer = replace(transfer, first_time=known.came_at)
     if is_new:
@@ -166,7 +166,7 @@ def marked(transfer: Transfer, change: TransferVouched | TransferSwept) -> Trans
             is_same = transfer.block_hash == change.block_hash
             return replace(transfer, vouched=True) if is_same else transfer
         case TransferSwept():
-            return replace(transfer, swept_in=change.block_number)
+            return replace(transfer, swept_in=change.block_number, swept_by=change.tx_hash)
 
 
 def pay_back(payment: Payment, change: Refunded | RefundFailed) -> Payment:

@@ -106,6 +106,7 @@ class Transfer(Struct, frozen=True, kw_only=True, gc=False):
     vouched: bool = False  # a second endpoint shows it in this block
     orphaned: bool = False  # a reorg dropped its block and it was not seen again
     swept_in: BlockNumber | None = None  # the block in which it was moved to the treasury
+    swept_by: TxHash | None = None  # the transaction in that block
 
     @property
     def came_at(self) -> datetime:

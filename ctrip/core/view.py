@@ -61,6 +61,7 @@ class TransferView(Struct, frozen=True, kw_only=True, rename={"sender": "from"})
     counted: bool  # towards the amount
     orphaned: bool
     swept_in_block: int | None  # where its money was moved to the treasury
+    swept_in_tx: TxHash | None  # by which transaction
 
 
 class GivenBackView(Struct, frozen=True, kw_only=True):
@@ -192,6 +193,7 @@ def show_transfer(transfer: Transfer, payment: Payment, *, counted: bool) -> Tra
         counted=counted,
         orphaned=transfer.orphaned,
         swept_in_block=transfer.swept_in,
+        swept_in_tx=transfer.swept_by,
     )
 
 

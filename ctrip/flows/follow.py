@@ -270,10 +270,10 @@ async def moved_on(
     for one in await sweepable.taken(conn, list(of_sweeps)):
         moving = latest(of_sweeps[one.sweep_id], Purpose.SWEEP)
         is_mined = moving is not None and moving.state is SendingState.MINED
-        block = moving.block_number if moving is not None and is_mined else None
+        place = (moving.block_number, moving.tx_hash) if moving and is_mined else (None, None)
         if one.orphaned:
             continue
         of_payment = changes[one.payment_id]  # what is final concerns it, whether or not it moved
-        if one.swept_in != block:
-            of_payment.append(TransferSwept(one.key, block))
+        if (one.swept_in, one.swept_by) != place:
+            of_payment.append(TransferSwept(one.key, *place))
     return changes

@@ -199,10 +199,10 @@ AND (count(*) > 1 OR p.derivation_index >= coalesce(max(w.next_index), 0))
 SELECT t.asset, 'transaction ' || t.tx_hash || ' counts as moved on in block ' || t.swept_in
 FROM transfers t WHERE t.chain = $1 AND t.swept_in IS NOT NULL AND NOT t.orphaned
 AND NOT EXISTS (SELECT FROM sendings s WHERE s.sweep_id = t.sweep_id AND s.purpose = 'sweep'
-    AND s.state = 'mined' AND s.block_number = t.swept_in)
+    AND s.state = 'mined' AND s.block_number = t.swept_in AND s.tx_hash = t.swept_by)
 AND NOT EXISTS (SELECT FROM batch_parts p JOIN sendings s ON s.id = p.sending_id
     WHERE p.sweep_id = t.sweep_id AND NOT p.kept
-    AND s.state = 'mined' AND s.block_number = t.swept_in)
+    AND s.state = 'mined' AND s.block_number = t.swept_in AND s.tx_hash = t.swept_by)
 """),
     Invariant("I23", "Nothing is moved, or given coin for its gas, twice.", TWICE, """
 WITH all_of AS (

@@ -76,12 +76,7 @@ def insert_arguments(new: Sequence[Birth], *, wallet: str, orders_are_unique: bo
     """Return what INSERT is given; Postgres picks its columns out of the payments by name."""
     said = [KeyRow(b.payment.id, b.key.text, b.key.fingerprint) for b in new if b.key]
     payments = [birth.payment for birth in new]
-    return [
-        json.encode(payments).decode(),
-        wallet,
-        json.encode(said).decode(),
-        orders_are_unique,
-    ]
+    return [json.encode(payments).decode(), wallet, json.encode(said).decode(), orders_are_unique]
 
 
 async def insert(conn: Conn, new: Sequence[Payment], *, wallet: str) -> None:
@@ -205,19 +200,19 @@ def row(payment: Payment) -> Row:
 
 
 UPSERT_TRANSFERS = """
-INSERT INTO transfers (
-    chain, payment_id, tx_hash, asset, recipient, ordinal, sender, amount, block_number,
-    block_hash, block_time, source, log_index, first_time, vouched, orphaned, swept_in)
+INSERT INTO transfers (chain, payment_id, tx_hash, asset, recipient, ordinal, sender, amount,
+    block_number, block_hash, block_time, source, log_index, first_time, vouched, orphaned,
+    swept_in, swept_by)
 SELECT * FROM json_to_recordset($1::json) AS new (
     chain text, payment_id uuid, tx_hash text, asset text, recipient text, ordinal int,
     sender text, amount numeric, block_number bigint, block_hash text, block_time timestamptz,
     source text, log_index int, first_time timestamptz, vouched bool, orphaned bool,
-    swept_in bigint)
+    swept_in bigint, swept_by text)
 ON CONFLICT (chain, tx_hash, asset, recipient, ordinal) DO UPDATE SET
     block_number = excluded.block_number, block_hash = excluded.block_hash,
-    block_time = excluded.block_time, log_index = excluded.log_index,
-    amount = excluded.amount, first_time = excluded.first_time, vouched = excluded.vouched,
-    orphaned = excluded.orphaned, swept_in = excluded.swept_in
+    block_time = excluded.block_time, log_index = excluded.log_index, amount = excluded.amount,
+    first_time = excluded.first_time, vouched = excluded.vouched, orphaned = excluded.orphaned,
+    swept_in = excluded.swept_in, swept_by = excluded.swept_by
 """
 
 
@@ -241,6 +236,7 @@ class TransferRow(Struct, frozen=True, gc=False):
     vouched: bool
     orphaned: bool
     swept_in: BlockNumber | None
+    swept_by: TxHash | None
 
 
 def transfer_row(payment: Payment, transfer: Transfer) -> TransferRow:
@@ -264,6 +260,7 @@ def transfer_row(payment: Payment, transfer: Transfer) -> TransferRow:
         transfer.vouched,
         transfer.orphaned,
         transfer.swept_in,
+        transfer.swept_by,
     )
 
 

@@ -12,6 +12,7 @@ from ctrip.core.ids import (
     PaymentId,
     RawAddress,
     SweepId,
+    TxHash,
 )
 from ctrip.core.payment import TransferKey
 from ctrip.store.pool import Conn
@@ -57,10 +58,12 @@ class Taken(Struct, frozen=True, kw_only=True):
     amount: Amount
     orphaned: bool
     swept_in: BlockNumber | None
+    swept_by: TxHash | None
 
 
 TAKEN = """
-SELECT sweep_id, payment_id, chain, tx_hash, asset, recipient, ordinal, amount, orphaned, swept_in
+SELECT sweep_id, payment_id, chain, tx_hash, asset, recipient, ordinal, amount, orphaned, swept_in,
+    swept_by
 FROM transfers WHERE sweep_id = ANY($1::uuid[]) ORDER BY block_number
 """
 

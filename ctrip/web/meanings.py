@@ -61,6 +61,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "log_index": "Where it is in its block; null where no log shows it.",
     "orphaned": "A reorg dropped its block; kept for the record.",
     "swept_in_block": "The block that moved it to the treasury; null while none has.",
+    "swept_in_tx": "The transaction in that block; a batch moves many at once.",
     "source": "How it is known.",
     "Transfer.amount": "In base units of its asset.",
     "tx_hash": "The transaction; null where only a balance shows it.",

@@ -50,6 +50,7 @@ VALUES: Final[Mapping[str, Any]] = {
     "sequence": 4,
     "settlement": "hold",
     "swept_in_block": None,
+    "swept_in_tx": None,
     "amount_refunded": 0,
     "refunds": [],
     "Refund.state": "queued",

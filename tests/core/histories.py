@@ -38,6 +38,7 @@ from tests.support.builders import (
     an_other_transfer,
     clock,
     head,
+    tx_hash,
 )
 from tests.support.refunding import asked_back, paid_back, refund_id
 
@@ -77,7 +78,7 @@ changes: st.SearchStrategy[Change] = st.one_of(
     any_transfer().map(TransferSeen),
     any_transfer().map(lambda t: TransferLost(t.key, t.block_hash)),
     st.builds(
-        lambda t, block: TransferSwept(t.key, block),
+        lambda t, block: TransferSwept(t.key, block, None if block is None else tx_hash(block)),
         any_transfer(),
         st.none() | st.integers(1, BLOCKS).map(BlockNumber),
     ),

@@ -62,7 +62,7 @@ def test_final_money_stays(payment: Payment, drawn: Sequence[Change]) -> None:  
 
 def wherever(transfer: Transfer) -> Transfer:
     """Return a transfer as it came, whether or not its money was moved on."""
-    return replace(transfer, swept_in=None)
+    return replace(transfer, swept_in=None, swept_by=None)
 
 
 @MANY

@@ -8,14 +8,16 @@ from ctrip.core.changes import TransferSwept
 from ctrip.core.events import EventType
 from ctrip.core.ids import BlockNumber
 from ctrip.core.payment import Payment, Settles, Status, Transfer
-from tests.support.builders import a_payment, a_transfer, after, head, lost, seen, told
+from tests.support.builders import a_payment, a_transfer, after, head, lost, seen, told, tx_hash
 
 FIRST: Final = a_transfer(1, 60)
 SECOND: Final = a_transfer(2, 40, block=11)
 
 
 def swept(transfer: Transfer, block: int | None) -> TransferSwept:
-    return TransferSwept(transfer.key, None if block is None else BlockNumber(block))
+    if block is None:
+        return TransferSwept(transfer.key, None, None)
+    return TransferSwept(transfer.key, BlockNumber(block), tx_hash(block))
 
 
 @pytest.fixture(params=[Settles.SWEEP, Settles.EXPORT])
@@ -59,4 +61,7 @@ def test_money_nobody_asked_for_need_not_be_moved_first(confirmed: Payment) -> N
 def test_a_transfer_that_was_mined_again_is_still_moved(confirmed: Payment) -> None:
     paid = after(confirmed, swept(FIRST, 14), swept(SECOND, 15))
     moved = after(paid, seen(a_transfer(2, 40, block=12)))
-    assert {(t.key, t.swept_in) for t in moved.transfers} == {(FIRST.key, 14), (SECOND.key, 15)}
+    assert {(t.key, t.swept_in, t.swept_by) for t in moved.transfers} == {
+        (FIRST.key, 14, tx_hash(14)),
+        (SECOND.key, 15, tx_hash(15)),
+    }

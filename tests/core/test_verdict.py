@@ -39,9 +39,10 @@ from tests.support.builders import (
     head,
     lost,
     seen,
+    tx_hash,
 )
 
-SWEPT: Final = TransferSwept(a_transfer().key, BlockNumber(17))
+SWEPT: Final = TransferSwept(a_transfer().key, BlockNumber(17), tx_hash(17))
 
 # Code, case, and what the sentence must have.
 CASES: Final[Mapping[str, tuple[str, Case, str]]] = {

@@ -50,6 +50,7 @@ async def test_a_payment_is_paid_when_its_batch_is_mined(pool: Pool, anvil: Anvi
         now = await world.now(payment)
         assert now.status is Status.PAID
         assert now.transfers[0].swept_in == await world.height()
+        assert now.transfers[0].swept_by == (await world.sendings())[-1]["tx_hash"]
 
 
 async def test_an_address_that_is_paid_again_authorizes_nothing_again(

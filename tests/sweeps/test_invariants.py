@@ -107,17 +107,27 @@ async def test_nothing_contradicts_a_shop_where_all_went_well(shop: Pool) -> Non
     }
 
 
-@pytest.mark.parametrize("name", sorted(PLANTED))
-async def test_an_invariant_sees_what_contradicts_it(shop: Pool, name: str) -> None:
+async def planted(shop: Pool, fault: str) -> list[str]:
+    """Return what is contradicted while a fault is in the tables."""
     async with connection(shop) as conn:
         planting = conn.transaction()
         await planting.start()
         try:
             await conn.execute("SET LOCAL session_replication_role = replica")
-            assert not (await conn.execute(PLANTED[name])).endswith(" 0"), "nothing was planted"
-            found = await broken(conn)
+            assert not (await conn.execute(fault)).endswith(" 0"), "nothing was planted"
+            return await broken(conn)
         finally:
             await planting.rollback()
+
+
+async def test_what_was_moved_on_names_the_transaction_that_did_it(shop: Pool) -> None:
+    found = await planted(shop, "UPDATE transfers SET swept_by = tx_hash")
+    assert {one[:3] for one in found} == {"I22"}
+
+
+@pytest.mark.parametrize("name", sorted(PLANTED))
+async def test_an_invariant_sees_what_contradicts_it(shop: Pool, name: str) -> None:
+    found = await planted(shop, PLANTED[name])
     assert any(one.startswith(f"{name}: ") for one in found), found
     assert all(len(one) < 300 for one in found), "a sentence fits a line"
 

@@ -50,6 +50,7 @@ async def test_a_payment_is_confirmed_before_and_paid_when_its_sweep_is_mined(
         assert (await world.now(payment)).status is Status.PAID
         now = await world.now(payment)
         assert now.transfers[0].swept_in == await world.height()
+        assert now.transfers[0].swept_by == (await world.sendings())[-1]["tx_hash"]
 
 
 async def test_money_in_parts_and_too_much_goes_in_one_sweep_for_each_asset(

@@ -18,10 +18,11 @@ from msgspec.json import Decoder
 from ctrip.chain.decode import Garbled, quantity
 from ctrip.chain.endpoint import Provider
 from ctrip.chain.faults import Cure, cure_of_refusal
-from ctrip.chain.wire import Answer, Call, Reply
+from ctrip.chain.wire import Answer, Call, Refusal, Reply
 from ctrip.core.fees import Market
 
 HISTORY: Final = "eth_feeHistory"
+ASKED_TOO_MUCH: Final = frozenset({Cure.SMALLER_BATCH, Cure.BACK_OFF, Cure.NO_CREDIT})
 BLOCKS_MAX: Final = 1024  # as many as nodes tell of at once
 BLOCKS: Final = 20  # as many as geth's own oracle looks at
 PERCENTILES: Final = (25, 50)  # of a block's gas, in the order of what it tipped
@@ -64,18 +65,22 @@ async def read(provider: Provider) -> Market:
 
 
 async def usual_base_fee(provider: Provider, blocks: int) -> int | None:
-    """Return the base fee in the middle of the last blocks; None where there is no history."""
+    """Return the base fee in the middle of the last blocks; None where there is no history.
+
+    An endpoint that tells of fewer blocks is not blamed for it: nothing depends on this.
+    """
     call = Call(HISTORY, (hex(min(blocks, BLOCKS_MAX)), "latest", ()))
-    [reply] = await provider.ask([call], FEES)
-    if reply.error:
-        if cure_of_refusal(reply.error, call.method) is not Cure.UNSUPPORTED:
-            raise provider.refused(call.method, reply.error)
-        return None
+    [reply] = await provider.ask([call], FEES, is_answer=tells_nothing)
     match fees(reply).base_fee_per_gas:
         case [*base_fees] if base_fees:
             return median_low(map(quantity, base_fees))
         case _:
             return None
+
+
+def tells_nothing(refusal: Refusal) -> bool:
+    """Tell whether a refusal is about the history, and not about who asks."""
+    return cure_of_refusal(refusal, HISTORY) not in ASKED_TOO_MUCH
 
 
 def next_base_fee(history: WireFees, block: WireFees) -> int | None:

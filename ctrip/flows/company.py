@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from ctrip import logs
+from ctrip.chain.client import ChainOutage, InconsistentChain
 from ctrip.core.batch import PARTS_MAX, Company, keeping_company, waits_until
 from ctrip.core.fees import is_cheap
 from ctrip.core.ids import Asset
@@ -18,6 +20,8 @@ from ctrip.store import sweeps
 from ctrip.store.pool import connection, transaction
 
 PRICE_AGAIN: Final = timedelta(seconds=30)  # two calls each
+
+log = logs.get("ctrip.company")
 
 
 class InCompany(Settling):
@@ -78,8 +82,12 @@ class InCompany(Settling):
         return until
 
     async def _gas_is_cheap(self, now: datetime) -> bool:
+        """Tell whether gas costs much less than of late. If nobody can say, it does not."""
         if self._priced_at is None or abs(now - self._priced_at) > PRICE_AGAIN:
-            self._priced_at = now
-            usual = await self._transactor.usual_base_fee()
-            self._is_cheap = is_cheap(await self._transactor.market(), usual)
+            self._priced_at, self._is_cheap = now, False
+            try:
+                usual = await self._transactor.usual_base_fee()
+                self._is_cheap = is_cheap(await self._transactor.market(), usual)
+            except (ChainOutage, InconsistentChain) as fault:  # what else is swept goes on
+                log.warning("no history of fees", chain=self.chain.name, why=str(fault))
         return self._is_cheap

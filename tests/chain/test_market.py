@@ -90,6 +90,16 @@ async def test_where_there_is_no_history_nothing_is_usual(
     assert await chain.transactor().usual_base_fee() is None
 
 
+async def test_an_endpoint_that_tells_of_fewer_blocks_is_not_blamed(
+    node: LyingNode, chain: RpcChain
+) -> None:
+    shows(node)
+    node.refuse(HISTORY, -32000, "block count is too large")
+    assert await chain.transactor().usual_base_fee() is None
+    [endpoint] = chain.endpoints()
+    assert (endpoint.ok, endpoint.why) == (True, "")
+
+
 async def test_empty_blocks_say_nothing_of_tips(node: LyingNode, chain: RpcChain) -> None:
     history = a_history([(0, 0), (4, 4), (0, 0)], ratios=[0, 0.1, 0.0])
     shows(node, history=history, tip=4, gas_price=103)

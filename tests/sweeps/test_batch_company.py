@@ -3,17 +3,33 @@
 from datetime import timedelta
 from typing import Final
 
+from ctrip.chain.market import BLOCKS
 from ctrip.core.chains import Chain
 from ctrip.core.payment import Status
 from ctrip.store import sweeps as store
 from ctrip.store.pool import Pool, connection
 from tests.support.anvil import Anvil
+from tests.support.rpc_exchange import Fault, Json, each, with_result
+from tests.support.rpc_proxy import proxy
 from tests.sweeps.batching import a_batching_world, all_settled, paid_at_once, parts, purposes
 from tests.sweeps.world import SweepingWorld, swept
 
 WINDOW_SECONDS: Final = 3600
 DEAR: Final = 50 * 10**9  # wei
 CHEAP: Final = 10**7
+
+
+def no_history(call: Json, reply: Json) -> Json:
+    is_long = call["method"] == "eth_feeHistory" and int(call["params"][0], 16) > BLOCKS
+    return with_result(reply, "none") if is_long else reply
+
+
+NO_HISTORY: Final = Fault(
+    name="no history of fees",
+    happens="What it tells of the last hour is none.",
+    answered="Nothing is cheap by it.",
+    play=each(no_history),
+)
 
 
 def waiting(window_seconds: int = WINDOW_SECONDS) -> Chain:
@@ -99,6 +115,24 @@ async def test_when_gas_is_cheap_they_go(pool: Pool, anvil: Anvil) -> None:
         await world.settle()
         assert await purposes(world) == [("batch", "mined")]
         assert await all_settled(world, payments)
+
+
+async def test_whoever_tells_no_history_of_fees_holds_up_nothing_else(
+    pool: Pool, anvil: Anvil
+) -> None:
+    async with (
+        proxy(anvil.url) as node,
+        a_batching_world(pool, anvil, [node.url], chain=waiting()) as world,
+    ):
+        await node.plays(NO_HISTORY)
+        await paid_at_once(world, 1)
+        payment = await world.paid(10**18)
+        await world.settle(8)
+        assert node.played
+        assert (await world.now(payment)).status is Status.SETTLED
+        assert sorted(await world.states()) == ["final", "queued"]
+        world.clock.move(seconds=60)
+        await world.sweeper.run_once()
 
 
 async def test_who_waited_goes_on_once_nobody_waits_any_more(pool: Pool, anvil: Anvil) -> None:

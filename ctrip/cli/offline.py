@@ -27,7 +27,7 @@ from ctrip.wallet.keystore import open_signer
 from ctrip.wallet.private_files import write_private
 from ctrip.wallet.sign import Signer
 
-FILE_BYTES_MAX: Final = 33_554_432  # bytes: three times as much as the most transactions take
+FILE_BYTES_MAX: Final = 33_554_432  # bytes: twice as much as the most transactions take
 FAULTS_SHOWN_MAX: Final = 20  # a file of another account has a fault in each transaction
 COIN_DECIMALS: Final = 18  # of every EVM chain's native coin
 COINS: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,18})?", re.ASCII)
@@ -81,6 +81,11 @@ def prepare(file: Path, keys: Settlement, limits: Limits) -> Work:
 
 def bundle_in(file: Path, kind: type[B]) -> B:
     """Read a file of transactions."""
+    return bundle_of(file, text_in(file), kind)
+
+
+def text_in(file: Path) -> bytes:
+    """Return what is in a file that is not too large to be one of ours."""
     try:
         with file.open("rb") as stream:
             text = stream.read(FILE_BYTES_MAX + 1)
@@ -88,6 +93,11 @@ def bundle_in(file: Path, kind: type[B]) -> B:
         raise ConfigError(f"{file}: cannot be read ({error.strerror})") from None
     if len(text) > FILE_BYTES_MAX:
         raise ConfigError(f"{file}: is too large")
+    return text
+
+
+def bundle_of(file: Path, text: bytes, kind: type[B]) -> B:
+    """Read the text of a file."""
     try:
         return read(text, kind)
     except ConfigError as fault:

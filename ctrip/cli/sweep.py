@@ -84,12 +84,12 @@ def export(
     """Write a file for the machine with the keys. It replaces the export before."""
     import asyncio
 
-    from ctrip.cli import sweeps
+    from ctrip.cli import exports
     from ctrip.core import bundles
 
     if out.exists():
         raise ConfigError(f"--out: {out} is there already; name another file")
-    bundle, waiting = asyncio.run(sweeps.export(settings_of(config), chain))
+    bundle, waiting = asyncio.run(exports.export(settings_of(config), chain))
     out.write_bytes(bundles.write(bundle))
     count = len(bundle.transactions)
     if as_json:
@@ -102,19 +102,19 @@ def export(
 
 @sweep.command("import")
 def take(
-    file: Annotated[Path, typer.Argument(help="Of signed transactions.")],
+    file: Annotated[
+        Path, typer.Argument(help="That `sign` wrote; or raw transactions in hex, one a line.")
+    ],
     config: ConfigOption = None,
     as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
 ) -> None:
     """Take signatures that came back, and broadcast them. A gateway that runs follows them."""
     import asyncio
 
-    from ctrip.cli import sweeps
-    from ctrip.cli.offline import bundle_in
-    from ctrip.core.bundles import ToSend
+    from ctrip.cli import exports
 
-    signed = bundle_in(file, ToSend)
-    done = asyncio.run(sweeps.take(settings_of(config), signed))
+    signed = exports.signatures_in(file)
+    done = asyncio.run(exports.take(settings_of(config), signed))
     text = f"{done.signed} of {done.transactions} transactions are new, and under way now"
     typer.echo(json.encode(done).decode() if as_json else text)
 

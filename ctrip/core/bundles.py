@@ -4,6 +4,10 @@ Each says what it is and in which version, names its chain, and holds all that s
 that the machine that signs needs no network and no database. What may be signed is said in
 vetting.py.
 
+A transaction to sign is there three times: in its fields, as the bytes that devices sign (payload),
+and as other programs take it (eth_transaction, the parameter of eth_signTransaction). Whoever
+signs by one of the latter signs what the fields say, or our own signer refuses the file.
+
 Amounts are texts of digits, because many programs read numbers of JSON as floats.
 """
 
@@ -13,7 +17,9 @@ from typing import Annotated, Final, Literal, TypeVar
 from uuid import UUID
 
 from msgspec import DecodeError, Meta, Struct, ValidationError, field, json
+from msgspec.structs import replace
 
+from ctrip.core import envelope
 from ctrip.core.errors import ConfigError
 from ctrip.core.ids import Address, Amount, ChainName, RawAddress, raw
 from ctrip.core.outgoing import Outgoing, Signed
@@ -24,6 +30,7 @@ NO_DATA: Final = "0x"
 
 Spelt = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{40}$")]
 Octets = Annotated[str, Meta(pattern="^0x([0-9a-f]{2})*$", max_length=2_048)]
+Payload = Annotated[str, Meta(pattern="^0x([0-9a-f]{2})*$", max_length=2_560)]  # data and more
 Digits = Annotated[str, Meta(pattern="^(0|[1-9][0-9]{0,77})$")]
 Hash = Annotated[str, Meta(pattern="^0x[0-9a-f]{64}$")]
 Text = Annotated[str, Meta(max_length=500)]
@@ -49,6 +56,8 @@ class Unsigned(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_fee_per_gas: Digits  # wei
     max_priority_fee_per_gas: Digits | None  # null: a legacy transaction, with a gas price
     depends_on: UUID | None = None  # what must be in a block before
+    payload: Payload = NO_DATA  # whose keccak-256 is signed
+    eth_transaction: dict[str, Text] = {}
 
 
 class Unit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,7 +78,7 @@ class ToSign(
 ):
     """A file that goes to where the keys are."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     chain: ChainName
     chain_id: Annotated[int, Meta(ge=1)]
     treasury: Spelt
@@ -106,8 +115,8 @@ class ToSend(
 
 B = TypeVar("B", ToSign, ToSend)
 KINDS: Final[Mapping[type[Struct], str]] = {
-    ToSign: "unsigned transactions",
-    ToSend: "signed transactions",
+    ToSign: "unsigned transactions, version 2",
+    ToSend: "signed transactions, version 1",
 }
 
 
@@ -116,7 +125,7 @@ def read(text: bytes, kind: type[B]) -> B:
     try:
         return json.decode(text, type=kind)
     except ValidationError as error:
-        fault = f"is no file of {KINDS[kind]}, version 1 ({error})"
+        fault = f"is no file of {KINDS[kind]} ({error})"
     except (DecodeError, RecursionError):
         fault = "is no JSON, or was cut off"
     raise BadBundle(fault)
@@ -141,6 +150,31 @@ def outgoing(one: Unsigned, chain_id: int) -> Outgoing:
         max_fee=int(one.max_fee_per_gas),
         priority_fee=None if tip is None else int(tip),
     )
+
+
+def in_all_forms(one: Unsigned, chain_id: int) -> Unsigned:
+    """Return a transaction with what other programs and devices sign it by."""
+    payload = "0x" + envelope.unsigned(outgoing(one, chain_id)).hex()
+    return replace(one, payload=payload, eth_transaction=as_eth_transaction(one, chain_id))
+
+
+def as_eth_transaction(one: Unsigned, chain_id: int) -> dict[str, str]:
+    """Return a transaction as the parameter of eth_signTransaction: hex without leading zeros."""
+    tip, fee = one.max_priority_fee_per_gas, hex(int(one.max_fee_per_gas))
+    if tip is None:
+        fees = {"gasPrice": fee}
+    else:
+        fees = {"type": "0x2", "maxFeePerGas": fee, "maxPriorityFeePerGas": hex(int(tip))}
+    return {
+        "chainId": hex(chain_id),
+        "from": one.sender,
+        "to": one.to,
+        "value": hex(int(one.value)),
+        "data": one.data,
+        "nonce": hex(one.nonce),
+        "gas": hex(one.gas),
+        **fees,
+    }
 
 
 def signed(bundle: ToSign, found: Sequence[tuple[UUID, Signed]]) -> ToSend:

@@ -19,7 +19,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from ctrip.core.abi import SELECTOR_DIGITS, TRANSFER, WORD_DIGITS
-from ctrip.core.bundles import NO_DATA, ToSign, Unsigned, lower, outgoing
+from ctrip.core.bundles import NO_DATA, ToSign, Unsigned, in_all_forms, lower, outgoing
 from ctrip.core.envelope import fault_of as unsendable
 from ctrip.core.ids import NATIVE, Amount, Asset, RawAddress
 from ctrip.core.paths import GAS_PATH, PAYOUT_PATH, index_in
@@ -67,6 +67,7 @@ def faults_of(bundle: ToSign, treasury: RawAddress, keys: Keys) -> list[str]:
             whose(one, keys)
             or unsendable(outgoing(one, bundle.chain_id))
             or where_to(one, treasury, keys, spending)
+            or other_forms(one, bundle.chain_id)
         )
         if fault:
             faults.append(f"transaction {place} ({one.id}) {fault}")
@@ -98,6 +99,16 @@ def whose(one: Unsigned, keys: Keys) -> str:
     derived = others[one.path] if index is None else keys.address(index)
     if lower(one.sender) != derived:
         return f"is from {one.sender}, and the address of its path {one.path} is {derived}"
+    return ""
+
+
+def other_forms(one: Unsigned, chain_id: int) -> str:
+    """Say what else than its fields other programs would sign; "" if it is the same."""
+    same = in_all_forms(one, chain_id)
+    if one.payload != same.payload:
+        return "has a payload that is not that of its fields"
+    if one.eth_transaction != same.eth_transaction:
+        return "has an eth_transaction that is not that of its fields"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Let another machine sign: what is next for sweeps as a file, and its signatures taken back.
+"""Let another machine sign: what is next for sweeps, as a file; take.py takes signatures back.
 
 An export writes what it hands out as unsigned sendings, each with its place in its sender's line,
 so that nothing else takes that. A token's top-up and its sweep go out together; the sweep is shown
@@ -14,28 +14,21 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ctrip.core.bundles import ToSend, ToSign, Unit, Unsigned
+from ctrip.core.bundles import ToSign, Unit, Unsigned, in_all_forms
 from ctrip.core.chains import Chain
-from ctrip.core.errors import ConfigError
 from ctrip.core.fees import Price
-from ctrip.core.ids import Amount, SendingId, SweepId, TxHash
+from ctrip.core.ids import Amount
 from ctrip.core.money import in_coins
-from ctrip.core.outgoing import Signed
 from ctrip.core.paths import GAS_PATH, deposit_path
-from ctrip.core.sending import Offer, Purpose, Sending, SendingState, Version, outgoing
-from ctrip.core.sweep import Fuel, Send, Sweep, advance, after
+from ctrip.core.sending import Offer, Purpose, Sending, SendingState
+from ctrip.core.sweep import Fuel, Send, Sweep, after
 from ctrip.flows.decide import Decider, Decision
 from ctrip.store import payments, sendings, sweeps
-from ctrip.store.pool import Conn, transaction
+from ctrip.store.pool import transaction
 from ctrip.wallet.derive import checksum
-from ctrip.wallet.genuine import is_genuine
 
 EXPORTED_MAX: Final = 5_000  # sweeps in a file; a token's has two transactions
 EXPORTED: Final = "it was exported, and its signatures are waited for"
-
-
-class ForeignSignatures(ConfigError):
-    """A file came back that is not what went out; the text names each transaction."""
 
 
 class Exporter(Decider):
@@ -78,62 +71,11 @@ class Exporter(Decider):
             await sweeps.save(conn, replace(sweep, why=EXPORTED))
         return [to_sign(one, sweep, self.chain, new) for one in new]
 
-    async def take(self, signed: ToSend) -> int:
-        """Write signatures that came back; return how many, and raise ForeignSignatures for all.
-
-        What is on record already is passed over, so a file may be taken twice.
-        """
-        if (signed.chain, signed.chain_id) != (self.chain.name, self.chain.chain_id):
-            raise ForeignSignatures(f"it is for {signed.chain}, chain id {signed.chain_id}")
-        came = {SendingId(one.id): Signed(TxHash(one.hash), one.raw) for one in signed.transactions}
-        async with transaction(self._pool) as conn:
-            known = await sendings.lock(conn, self.chain.name, came)
-            faults = [
-                f"transaction {sending_id} {fault}"
-                for sending_id, done in came.items()
-                if (fault := fault_of(known.get(sending_id), done, self.chain.chain_id))
-            ]
-            if faults:
-                raise ForeignSignatures("\n".join(faults))
-            new = [one for one in known.values() if one.state is SendingState.UNSIGNED]
-            for one in new:
-                await sendings.sign(conn, one.id, self._version(one, came[one.id]))
-            await self._go_on(conn, {one.sweep_id for one in new if one.sweep_id is not None})
-        return len(new)
-
-    def _version(self, one: Sending, signed: Signed) -> Version:
-        assert one.exported is not None  # noqa: S101  it is unsigned
-        now = self._clock.now()
-        return Version(
-            signed=signed, value=one.exported.value, price=one.exported.price, created_at=now
-        )
-
-    async def _go_on(self, conn: Conn, ids: set[SweepId]) -> None:
-        """Bring sweeps up to what is signed for them."""
-        of_sweeps = await sendings.of_sweeps(conn, ids)
-        for sweep in await sweeps.lock(conn, ids):
-            said = replace(sweep, why="")
-            await sweeps.save(conn, advance(said, of_sweeps[sweep.id], now=self._clock.now()))
-
 
 def offered(new: Sending, price: Price) -> Sending:
     """Return a sending that is to be signed elsewhere, at a price."""
     value = new.amount if new.is_native else Amount(0)
     return replace(new, state=SendingState.UNSIGNED, exported=Offer(value, price))
-
-
-def fault_of(known: Sending | None, done: Signed, chain_id: int) -> str:
-    """Say why what came back is not what went out; nothing if it is."""
-    if known is None:
-        return "was never exported from here"
-    if any(version.signed.tx_hash == done.tx_hash for version in known.versions):
-        return ""
-    if known.state is not SendingState.UNSIGNED or known.exported is None:
-        return f"is {known.state} by now: a later export took its place, or it was signed before"
-    offer = known.exported
-    if not is_genuine(outgoing(known, chain_id, offer.value, offer.price), done):
-        return "is not the one that was exported, or not signed by its sender"
-    return ""
 
 
 def to_sign(one: Sending, sweep: Sweep, chain: Chain, together: Sequence[Sending]) -> Unsigned:
@@ -145,7 +87,7 @@ def to_sign(one: Sending, sweep: Sweep, chain: Chain, together: Sequence[Sending
     before = next((other.id for other in together if other.purpose is Purpose.FUEL), None)
     tip = offer.price.priority_fee
     what = f"sweep of payment {sweep.payment_id}: {worth(one, chain)}"
-    return Unsigned(
+    unsigned = Unsigned(
         id=one.id,
         why=f"gas for the {what}" if is_fuel else what,
         sender=checksum(one.sender),
@@ -160,6 +102,7 @@ def to_sign(one: Sending, sweep: Sweep, chain: Chain, together: Sequence[Sending
         max_priority_fee_per_gas=None if tip is None else str(tip),
         depends_on=None if is_fuel else before,
     )
+    return in_all_forms(unsigned, chain.chain_id)
 
 
 def worth(one: Sending, chain: Chain) -> str:

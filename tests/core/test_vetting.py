@@ -11,9 +11,10 @@ from eth_account import Account
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import to_builtins
+from msgspec.structs import replace
 
 from ctrip.core.abi import erc20_transfer
-from ctrip.core.bundles import BadBundle, ToSign, outgoing, read, write
+from ctrip.core.bundles import BadBundle, ToSign, in_all_forms, outgoing, read, write
 from ctrip.core.errors import InvariantError
 from ctrip.core.ids import NATIVE, Amount, RawAddress
 from ctrip.core.paths import GAS_PATH, PAYOUT_PATH, deposit_path, index_in
@@ -94,6 +95,11 @@ def test_sums_are_told_apart_by_asset_and_by_where_they_go() -> None:
         (2, {"from": SIGNER.address(7), "path": deposit_path(7)}, "sender and nonce of another"),
         (3, {"max_priority_fee_per_gas": str(3 * GWEI)}, "has priority_fee"),
         (3, {"nonce": 2**64 - 1}, "has nonce"),
+        (3, {"value": "1"}, "has a payload that is not that of its fields"),
+        (3, {"payload": "0x"}, "has a payload that is not that of its fields"),
+        (3, {"payload": PLAIN["transactions"][2]["payload"]}, "has a payload that is not"),
+        (3, {"eth_transaction": {}}, "has an eth_transaction that is not that of its fields"),
+        (3, {"eth_transaction": PLAIN["transactions"][2]["eth_transaction"]}, "eth_transaction"),
     ],
 )
 def test_what_is_not_what_it_claims_to_be_is_refused(
@@ -131,7 +137,8 @@ def test_what_cannot_be_read_with_certainty_is_not_read(change: dict[str, Any]) 
     "change",
     [
         {"ctrip": "signed-transactions"},
-        {"version": 2},
+        {"version": 1},
+        {"version": 3},
         {"chain_id": 0},
         {"treasury": "0x7e"},
         {"more": 1},
@@ -206,11 +213,16 @@ def test_whatever_byte_is_changed_money_is_signed_to_us_or_not_at_all(at: int, b
 
 
 def holds(text: bytes) -> None:
-    """Sign a file if nothing speaks against it, and look where its money goes."""
+    """Sign a file if nothing speaks against it, and look where its money goes.
+
+    Whoever changes a field changes the other forms of the transaction with it.
+    """
     try:
         bundle = read(text, ToSign)
-    except BadBundle:
+        redone = tuple(in_all_forms(one, bundle.chain_id) for one in bundle.transactions)
+    except (BadBundle, InvariantError):
         return
+    bundle = replace(bundle, transactions=redone)
     found = faults_of(bundle, TREASURY, SIGNER)
     for one in bundle.transactions:
         try:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from ctrip.core.abi import erc20_transfer
-from ctrip.core.bundles import ToSign, Unit, Unsigned
+from ctrip.core.bundles import ToSign, Unit, Unsigned, in_all_forms
 from ctrip.core.ids import Amount, ChainName, RawAddress
 from ctrip.core.paths import GAS_PATH, PAYOUT_PATH, deposit_path
 from ctrip.core.vetting import Keys
@@ -13,13 +13,14 @@ from ctrip.core.vetting import Keys
 TREASURY: Final = RawAddress("0x" + "7e" * 20)
 USDT: Final = RawAddress("0x" + "d5" * 20)
 GWEI: Final = 10**9
+CHAIN_ID: Final = 31337
 
 
 def a_file(keys: Keys) -> ToSign:
     """Return coin of one deposit, and tokens of two, of which one is sent gas before."""
     return ToSign(
         chain=ChainName("anvil"),
-        chain_id=31337,
+        chain_id=CHAIN_ID,
         treasury=TREASURY,
         made_at=datetime(2026, 11, 30, tzinfo=UTC),
         units=(
@@ -43,7 +44,7 @@ def a_file(keys: Keys) -> ToSign:
 def unsigned(number: int, sender: RawAddress, path: str, to: RawAddress, **more: Any) -> Unsigned:
     """Return a transaction of 100,000 gas at 2 gwei."""
     plain = {"value": "0", "max_priority_fee_per_gas": str(GWEI)}
-    return Unsigned(
+    one = Unsigned(
         id=UUID(int=number),
         why="a sweep of a test",
         sender=sender,
@@ -54,3 +55,4 @@ def unsigned(number: int, sender: RawAddress, path: str, to: RawAddress, **more:
         max_fee_per_gas=str(2 * GWEI),
         **{**plain, **more},
     )
+    return in_all_forms(one, CHAIN_ID)

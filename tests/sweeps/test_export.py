@@ -1,62 +1,33 @@
 """Money that is moved by transactions signed elsewhere, on a machine that has the keys."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 from uuid import uuid4
 
 import pytest
 from msgspec.structs import replace
 
-from ctrip.core import bundles, vetting
-from ctrip.core.bundles import ToSend, ToSign
-from ctrip.core.paths import index_in
-from ctrip.core.payment import Settles, Status
-from ctrip.flows.export import Exporter, ForeignSignatures
+from ctrip.core.payment import Status
+from ctrip.flows.take import ForeignSignatures
 from ctrip.store.pool import Pool
 from tests.support.anvil import Anvil
-from tests.sweeps.world import TREASURY, SweepingWorld, a_sweeping_world, swept
+from tests.sweeps.exporting import exporting, signed, signed_by
+from tests.sweeps.world import a_sweeping_world
 from tests.wild.world import WHOLE_WAY
 
 ETHER: Final = 10**18
 
 
-@asynccontextmanager
-async def exporting(pool: Pool, anvil: Anvil) -> AsyncIterator[tuple[SweepingWorld, Exporter]]:
-    async with a_sweeping_world(pool, anvil, chain=swept(mode=Settles.EXPORT)) as world:
-        transactor = world.client.transactor()
-        common = (world.chain, transactor, pool, world.clock, world.news, None)
-        yield world, Exporter(*common, gas_wallet=world.signer.gas_address)
-
-
-def signed_by(world: SweepingWorld, bundle: ToSign) -> ToSend:
-    """Do what `ctrip sweep sign` does, and see that it would sign this."""
-    read = bundles.read(bundles.write(bundle), ToSign)
-    assert vetting.faults_of(read, TREASURY, world.signer) == []
-    return signed(world, read)
-
-
-def signed(world: SweepingWorld, bundle: ToSign) -> ToSend:
-    """Sign whatever stands in a file."""
-    sign = world.signer.sign
-    done = [
-        (one.id, sign(bundles.outgoing(one, bundle.chain_id), index=index_in(one.path)))
-        for one in bundle.transactions
-    ]
-    return bundles.signed(bundle, done)
-
-
 async def test_coin_and_tokens_go_out_and_come_back_signed_and_are_settled(
     pool: Pool, anvil: Anvil
 ) -> None:
-    async with exporting(pool, anvil) as (world, exporter):
+    async with exporting(pool, anvil) as (world, exporter, taker):
         coin = await world.paid(ETHER)
         token = await world.paid(70, in_tokens=True)
         await world.settle(2)
         assert (await world.now(coin)).status is Status.CONFIRMED
         bundle = await exporter.export()
         assert [one.depends_on is None for one in bundle.transactions].count(False) == 1
-        assert await exporter.take(signed_by(world, bundle)) == 3
+        assert await taker.take(signed_by(world, bundle)) == 3
         await world.settle()
         await world.shows(coin, ETHER, *WHOLE_WAY)
         await world.shows(token, 70, *WHOLE_WAY)
@@ -65,38 +36,38 @@ async def test_coin_and_tokens_go_out_and_come_back_signed_and_are_settled(
 
 
 async def test_a_file_may_come_back_twice(pool: Pool, anvil: Anvil) -> None:
-    async with exporting(pool, anvil) as (world, exporter):
+    async with exporting(pool, anvil) as (world, exporter, taker):
         await world.paid(ETHER)
         await world.settle(1)
         file = signed_by(world, await exporter.export())
-        assert await exporter.take(file) == 1
-        assert await exporter.take(file) == 0
+        assert await taker.take(file) == 1
+        assert await taker.take(file) == 0
         await world.settle()
-        assert await exporter.take(file) == 0
+        assert await taker.take(file) == 0
         assert len(await world.sendings()) == 1
 
 
 async def test_an_export_takes_the_place_of_one_that_did_not_come_back(
     pool: Pool, anvil: Anvil
 ) -> None:
-    async with exporting(pool, anvil) as (world, exporter):
+    async with exporting(pool, anvil) as (world, exporter, taker):
         payment = await world.paid(ETHER)
         await world.settle(1)
         old = signed_by(world, await exporter.export())
         new = signed_by(world, await exporter.export())
         with pytest.raises(ForeignSignatures, match="is void by now: a later export"):
-            await exporter.take(old)
-        assert await exporter.take(new) == 1
+            await taker.take(old)
+        assert await taker.take(new) == 1
         await world.settle()
         assert (await world.now(payment)).status is Status.SETTLED
         assert await world.treasury() <= ETHER
 
 
 async def test_what_was_signed_is_not_exported_again(pool: Pool, anvil: Anvil) -> None:
-    async with exporting(pool, anvil) as (world, exporter):
+    async with exporting(pool, anvil) as (world, exporter, taker):
         await world.paid(ETHER)
         await world.settle(1)
-        await exporter.take(signed_by(world, await exporter.export()))
+        await taker.take(signed_by(world, await exporter.export()))
         await world.paid(2 * ETHER)
         await world.settle(1)
         bundle = await exporter.export()
@@ -105,7 +76,7 @@ async def test_what_was_signed_is_not_exported_again(pool: Pool, anvil: Anvil) -
 
 
 async def test_what_is_not_what_went_out_is_refused_whole(pool: Pool, anvil: Anvil) -> None:
-    async with exporting(pool, anvil) as (world, exporter):
+    async with exporting(pool, anvil) as (world, exporter, taker):
         for amount in (ETHER, 2 * ETHER):
             await world.paid(amount)
         await world.settle(1)
@@ -121,12 +92,12 @@ async def test_what_is_not_what_went_out_is_refused_whole(pool: Pool, anvil: Anv
             replace(bundle, chain_id=1),
         ):
             with pytest.raises(ForeignSignatures):
-                await exporter.take(signed(world, forged))
+                await taker.take(signed(world, forged))
         assert {row["state"] for row in await world.sendings()} == {"unsigned"}
 
 
 async def test_a_nonce_that_was_exported_is_nobody_elses(pool: Pool, anvil: Anvil) -> None:
-    async with exporting(pool, anvil) as (world, exporter):
+    async with exporting(pool, anvil) as (world, exporter, _):
         for _ in range(3):
             await world.paid(70, in_tokens=True)
         await world.settle(1)
@@ -136,7 +107,7 @@ async def test_a_nonce_that_was_exported_is_nobody_elses(pool: Pool, anvil: Anvi
 
 
 async def test_an_empty_gas_wallet_leaves_tokens_out_and_says_why(pool: Pool, anvil: Anvil) -> None:
-    async with exporting(pool, anvil) as (world, exporter):
+    async with exporting(pool, anvil) as (world, exporter, _):
         await anvil.set_balance(world.signer.gas_address, 0)
         await world.paid(70, in_tokens=True)
         await world.settle(1)
@@ -147,7 +118,7 @@ async def test_an_empty_gas_wallet_leaves_tokens_out_and_says_why(pool: Pool, an
 async def test_a_chain_that_is_swept_from_here_now_waits_for_no_signatures(
     pool: Pool, anvil: Anvil
 ) -> None:
-    async with exporting(pool, anvil) as (world, exporter):
+    async with exporting(pool, anvil) as (world, exporter, taker):
         payments = [await world.paid(ETHER), await world.paid(70, in_tokens=True)]
         await world.settle(1)
         late = signed_by(world, await exporter.export())
@@ -156,4 +127,4 @@ async def test_a_chain_that_is_swept_from_here_now_waits_for_no_signatures(
         for payment in payments:
             assert (await world.now(payment)).status is Status.SETTLED
         with pytest.raises(ForeignSignatures, match="is void by now"):
-            await exporter.take(late)
+            await taker.take(late)

@@ -19,7 +19,7 @@ from ctrip.chain.tokens import verify_tokens
 from ctrip.clock import Clock, SystemClock
 from ctrip.core.chains import Token
 from ctrip.core.errors import ConfigError
-from ctrip.core.ids import ChainName
+from ctrip.core.ids import ChainName, RawAddress
 from ctrip.core.payment import Settles
 from ctrip.dumps import forbid_dumps
 from ctrip.flows.audience import Audience
@@ -33,6 +33,7 @@ from ctrip.flows.keybook import Keybook
 from ctrip.flows.news import News
 from ctrip.flows.price import Pricer
 from ctrip.flows.receivers import Receivers
+from ctrip.flows.settling import Wallets
 from ctrip.flows.tidings import Tidings
 from ctrip.flows.watch import Watcher
 from ctrip.settings import Network, Settings
@@ -193,7 +194,17 @@ def explainer_of(gateway: Gateway) -> Explainer:
 def refunds_of(gateway: Gateway) -> Refunds:
     """Return what takes in refunds."""
     chains = [network.chain for network in gateway.settings.networks]
-    return Refunds(chains, gateway.signer, gateway.pool, gateway.clock)
+    wallets = wallets_of(gateway.settings)
+    return Refunds(chains, gateway.signer, gateway.pool, gateway.clock, wallets)
+
+
+def wallets_of(settings: Settings) -> Wallets:
+    """Return the wallets whose keys are elsewhere, as far as the configuration names them."""
+    keys = settings.settlement
+    return Wallets(
+        gas=RawAddress(keys.gas_wallet.lower()) if keys.gas_wallet else None,
+        payout=RawAddress(keys.payout_wallet.lower()) if keys.payout_wallet else None,
+    )
 
 
 def creator_of(gateway: Gateway) -> Creator:

@@ -221,7 +221,7 @@ def origins(sites: Collection[str]) -> None:
 RULES: Final[Mapping[str, Mapping[str, Rule]]] = {
     "server": {"public_url": web_root, "trusted_proxies": cidrs, "cors_origins": origins},
     "database": {"url": postgres_url},
-    "settlement": {"treasury": treasury, "gas_wallet": treasury},
+    "settlement": {"treasury": treasury, "gas_wallet": treasury, "payout_wallet": treasury},
     "webhooks": {
         "url": web_url,
         "secret": signing_secret,

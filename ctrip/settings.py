@@ -81,6 +81,7 @@ class Settlement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keystore_file: str = ""  # the same under a password: Web3 Secret Storage
     password_file: str = ""  # of keystore_file
     gas_wallet: str = ""  # its address, where the keys are elsewhere (export)
+    payout_wallet: str = ""  # the same of the wallet that pays refunds
     gas_keystore_file: str = ""  # one private key, if the gas wallet is not to come from the words
     gas_password_file: str = ""
 

@@ -22,5 +22,13 @@ CREATE INDEX refunds_of_day ON refunds (chain, asset, created_at) WHERE state <>
 
 ALTER TABLE sendings ADD COLUMN refund_id uuid REFERENCES refunds (id);
 CREATE INDEX sendings_refund ON sendings (refund_id) WHERE refund_id IS NOT NULL;
+CREATE TABLE sending_offers (                -- at what it was exported before: somebody may have signed it
+    sending_id   uuid NOT NULL REFERENCES sendings (id),
+    value        numeric(78, 0) NOT NULL,    -- wei
+    max_fee      numeric(78, 0) NOT NULL,
+    priority_fee numeric(78, 0),             -- null: legacy
+    replaced_at  timestamptz NOT NULL
+);
+CREATE INDEX sending_offers_sending ON sending_offers (sending_id);
 -- The same seen from the payment: facts like its transfers, written by the same door.
 ALTER TABLE payments ADD COLUMN refunds jsonb NOT NULL DEFAULT '[]';

@@ -12,23 +12,26 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
+from ctrip.assembly import wallets_of
 from ctrip.chain.transactor import Transactor
 from ctrip.cli.chains import network_of, outsides
 from ctrip.cli.offline import bundle_of, text_in
 from ctrip.cli.sweeps import LISTED_MAX
 from ctrip.clock import Clock
+from ctrip.core import refund, sweep
 from ctrip.core.bundles import ToSend, ToSign
 from ctrip.core.chains import Chain
 from ctrip.core.errors import ConfigError
-from ctrip.core.ids import ChainName, RawAddress
+from ctrip.core.ids import ChainName
 from ctrip.core.payment import Settles
+from ctrip.core.refund import Refund
 from ctrip.core.returned import read
-from ctrip.core.sweep import WAITS, Sweep
+from ctrip.core.sweep import Sweep
 from ctrip.flows.export import EXPORTED, Exporter
 from ctrip.flows.follow import Follower
 from ctrip.flows.take import Taker
 from ctrip.settings import Network, Settings
-from ctrip.store import sweeps
+from ctrip.store import refunds, sweeps
 from ctrip.store.pool import Pool, connection
 
 POOL_SIZE_MAX: Final = 4
@@ -56,18 +59,24 @@ async def export(settings: Settings, chain: str) -> tuple[ToSign, list[str]]:
     """Return what is to be signed for a chain, and why other sweeps are not in it."""
 
     async def work(common: Common, pool: Pool) -> tuple[ToSign, list[str]]:
-        gas_wallet = RawAddress(settings.settlement.gas_wallet.lower())
-        bundle = await Exporter(*common, gas_wallet=gas_wallet).export()
+        bundle = await Exporter(*common, wallets_of(settings)).export()
         async with connection(pool) as conn:
             left = await sweeps.list_open(conn, ChainName(chain), count_max=LISTED_MAX)
-        return bundle, [f"sweep {one.id}: {one.why}" for one in left if one.why and is_left(one)]
+            owed = await refunds.list_open(conn, ChainName(chain), count_max=LISTED_MAX)
+        waiting = [f"sweep {one.id}: {one.why}" for one in left if is_left(one)]
+        return bundle, waiting + [f"refund {one.id}: {one.why}" for one in owed if is_owed(one)]
 
     return await on_chain(settings, network_of(settings.networks, chain), work)
 
 
 def is_left(one: Sweep) -> bool:
     """Tell whether a sweep waits for something else than its signatures."""
-    return one.state in WAITS and one.why != EXPORTED
+    return one.state in sweep.WAITS and bool(one.why) and one.why != EXPORTED
+
+
+def is_owed(one: Refund) -> bool:
+    """Tell the same of a refund."""
+    return one.state in refund.WAITS and bool(one.why) and one.why != refund.EXPORTED
 
 
 def signatures_in(file: Path) -> ToSend | Raws:

@@ -6,8 +6,11 @@ means. The person who carries the file is shown what it does in sums, and asked.
 
 import re
 import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import typer
 from msgspec import Struct, json
@@ -19,7 +22,7 @@ from ctrip.core.errors import ConfigError
 from ctrip.core.ids import NATIVE, Address, Amount, Asset
 from ctrip.core.money import in_coins
 from ctrip.core.paths import index_in
-from ctrip.core.vetting import Total, faults_of, fee_max, totals
+from ctrip.core.vetting import Total, faults_of, fee_max, move_of, totals
 from ctrip.dumps import forbid_dumps
 from ctrip.settings import Settlement
 from ctrip.wallet.derive import checksum
@@ -31,6 +34,8 @@ FILE_BYTES_MAX: Final = 33_554_432  # bytes: twice as much as the most transacti
 FAULTS_SHOWN_MAX: Final = 20  # a file of another account has a fault in each transaction
 COIN_DECIMALS: Final = 18  # of every EVM chain's native coin
 COINS: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,18})?", re.ASCII)
+REFUND_COINS: Final = re.compile(rf"coin=({COINS.pattern})", re.ASCII)
+REFUND_TOKENS: Final = re.compile(r"(0x[0-9a-fA-F]{40})=([0-9]{1,78})", re.ASCII)
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -39,6 +44,17 @@ class Limits(Struct, frozen=True, kw_only=True):
     treasury: str
     chain_id: int | None
     fee_max: str  # whole coins; "" for any
+    refund_max: tuple[str, ...] = ()  # of each asset, as typed
+
+
+class GivenBack(Struct, frozen=True, kw_only=True):
+    """A refund: who gets it, how much, and for which payment, as the file says."""
+
+    to: Address
+    asset: Asset
+    amount: Amount
+    payment_id: UUID
+    asked_at: datetime
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -50,6 +66,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     treasury: Address
     transactions: int
     moves: list[Total]
+    refunds: list[GivenBack]
     fee_max: Amount  # wei
     units: dict[Asset, tuple[str, int]]  # what the file calls its assets: symbol and decimals
 
@@ -71,7 +88,9 @@ def prepare(file: Path, keys: Settlement, limits: Limits) -> Work:
         raise ConfigError(f"--treasury: {fault}") from None
     bundle = bundle_in(file, ToSign)
     signer = open_signer(keys)
-    if faults := [*faults_of(bundle, lower(limits.treasury), signer), *beyond(bundle, limits)]:
+    may_go = allowances(limits.refund_max)
+    faults = [*faults_of(bundle, lower(limits.treasury), signer, may_go), *beyond(bundle, limits)]
+    if faults:
         left_out = len(faults) - FAULTS_SHOWN_MAX
         more = [f"and {left_out} faults more"] if left_out > 0 else []
         lines = [f"{file}: {fault}" for fault in faults[:FAULTS_SHOWN_MAX]]
@@ -115,6 +134,26 @@ def beyond(bundle: ToSign, limits: Limits) -> list[str]:
     return faults
 
 
+def allowances(typed: Sequence[str]) -> dict[Asset, Amount]:
+    """Read how much of each asset may be given back, in units that no file can bend."""
+    found: dict[Asset, Amount] = {}
+    for text in typed:
+        coins, tokens = REFUND_COINS.fullmatch(text), REFUND_TOKENS.fullmatch(text)
+        if coins:
+            asset, amount = NATIVE, wei(coins[1])
+        elif tokens:
+            asset, amount = Asset(tokens[1].lower()), int(tokens[2])
+        else:
+            raise ConfigError(
+                "--refund-max: must be coin=0.5 (whole coins), or a token's contract and its"
+                " smallest units, such as 0xdAC17F958D2ee523a2206206994597C13D831ec7=30000000"
+            )
+        if asset in found:
+            raise ConfigError(f"--refund-max: says twice how much of {asset} may go; say it once")
+        found[asset] = Amount(amount)
+    return found
+
+
 def wei(coins: str) -> int:
     """Read an amount of whole coins as it is typed."""
     if not COINS.fullmatch(coins):
@@ -132,6 +171,7 @@ def summary_of(bundle: ToSign, signer: Signer) -> Summary:
         treasury=checksum(lower(bundle.treasury)),
         transactions=len(bundle.transactions),
         moves=totals(bundle),
+        refunds=list(refunds_in(bundle)),
         fee_max=fee_max(bundle),
         units={
             Asset(lower(unit.contract)) if unit.contract else NATIVE: (
@@ -141,6 +181,19 @@ def summary_of(bundle: ToSign, signer: Signer) -> Summary:
             for unit in bundle.units
         },
     )
+
+
+def refunds_in(bundle: ToSign) -> Iterator[GivenBack]:
+    """Return each refund, for people to hold against what they know."""
+    for one in bundle.transactions:
+        if one.refund is not None and (move := move_of(one)):
+            yield GivenBack(
+                to=checksum(move.to),
+                asset=move.asset,
+                amount=move.amount,
+                payment_id=one.refund.payment_id,
+                asked_at=one.refund.asked_at,
+            )
 
 
 def as_text(summary: Summary) -> str:
@@ -153,7 +206,14 @@ def as_text(summary: Summary) -> str:
     ]
     for move in summary.moves:
         where = "gas for deposit addresses" if move.is_gas else f"to {summary.treasury}"
+        where = "REFUNDS, to those below" if move.is_refund else where
         lines.append(f"{move.count:>6} x  {told(move.amount, move.asset, summary)}  {where}")
+    for one in summary.refunds:
+        asked = one.asked_at.strftime("%Y-%m-%d %H:%M")
+        lines += [
+            f"  refund  {told(one.amount, one.asset, summary)}",
+            f"          to {one.to}, for payment {one.payment_id}, asked for at {asked}",
+        ]
     fees = told(summary.fee_max, NATIVE, summary)
     return "\n".join([*lines, f"  fees, at most  {fees}", ""])
 

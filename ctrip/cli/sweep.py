@@ -31,6 +31,10 @@ def sign(  # noqa: PLR0913, PLR0917  what may be typed
     fee_max: Annotated[
         str, typer.Option(help="Whole coins; refuse a file whose fees could be more.")
     ] = "",
+    refund_max: Annotated[
+        list[str] | None,
+        typer.Option(help="How much may be given back: coin=0.5, or 0x…=smallest units. Repeated."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002
     as_json: JsonOption = False,  # noqa: FBT002  a flag of the command line
 ) -> None:
@@ -47,7 +51,10 @@ def sign(  # noqa: PLR0913, PLR0917  what may be typed
         gas_keystore_file=str(gas_keystore_file or ""),
         gas_password_file=str(gas_password_file or ""),
     )
-    limits = offline.Limits(treasury=treasury, chain_id=chain_id, fee_max=fee_max)
+    may_go = tuple(refund_max or ())
+    limits = offline.Limits(
+        treasury=treasury, chain_id=chain_id, fee_max=fee_max, refund_max=may_go
+    )
     work = offline.prepare(file, keys, limits)
     if not as_json:
         typer.echo(offline.as_text(work.summary))
@@ -139,6 +146,18 @@ def drop(
     from ctrip.cli import sweeps
 
     typer.echo(line_of(with_pool(settings_of(config), lambda p: sweeps.drop(p, sweep_id))))
+
+
+@sweep.command()
+def used(
+    refund_id: Annotated[str, typer.Argument(help="As the reason of the refund says it.")],
+    by: Annotated[str, typer.Option(help="The hash of a transaction of the payout wallet.")],
+    config: ConfigOption = None,
+) -> None:
+    """Say which transaction used the nonce of an exported refund that did not come back."""
+    from ctrip.cli import used as it
+
+    typer.echo(it.used(settings_of(config), refund_id, by))
 
 
 @sweep.command()

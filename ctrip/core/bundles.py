@@ -40,6 +40,14 @@ class BadBundle(ConfigError):
     """A file of transactions cannot be read, or must not be signed."""
 
 
+class RefundOf(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a transaction gives back, for people: nothing of it can be checked from keys."""
+
+    id: UUID
+    payment_id: UUID
+    asked_at: datetime
+
+
 class Unsigned(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One transaction to sign."""
 
@@ -56,6 +64,7 @@ class Unsigned(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_fee_per_gas: Digits  # wei
     max_priority_fee_per_gas: Digits | None  # null: a legacy transaction, with a gas price
     depends_on: UUID | None = None  # what must be in a block before
+    refund: RefundOf | None = None  # it goes to somebody else
     payload: Payload = NO_DATA  # whose keccak-256 is signed
     eth_transaction: dict[str, Text] = {}
 

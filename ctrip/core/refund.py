@@ -10,12 +10,20 @@ next off the state and what the chain says now. Nothing is done here.
       └► stuck ◄┘               it would fail, or it did: tried again, ever more seldom
     failed                      it did fail for good, or could not be paid for too long
 
-What failed never moved anything and never will: it may be asked for again. What always holds (tests
-cite these):
+What failed never moved anything and never will: it may be asked for again.
+
+Where another machine signs, nobody here knows what became of a signature: somebody may have shown
+it to a node by other means. So a refund that was exported keeps its nonce, however often it is
+exported again, and of all that is ever signed for it one is mined at most. If that nonce went to a
+transaction that is not known here, that may have been the refund itself: it is stuck until somebody
+says which transaction it was, and nothing is ever paid with a second nonce on a guess.
+
+What always holds (tests cite these):
 
     R1  a state moves only along EDGES
     R2  at most one sending of a refund is under way or in a block
     R3  what is sent, and what its gas may cost, are never more than what the payout wallet has
+    R4  once exported it has one nonce, unless the transaction that took it is known to be another
 """
 
 from collections.abc import Mapping, Sequence
@@ -60,6 +68,11 @@ WAITS: Final = frozenset({S.QUEUED, S.STUCK})  # for us to do something
 TRIES_MAX: Final = 5  # of one that would fail, within half an hour; then whoever asked must look
 WAIT_MAX: Final = timedelta(days=7)  # nobody expects money any more that was promised so long ago
 
+NOT_EXPORTED: Final = "it waits for the next `ctrip sweep export`"
+EXPORTED: Final = "it was exported, and its signature is waited for"
+UNBACKED: Final = "a reorg took back what was to be refunded; it goes on if that is mined again"
+MINED_AND_FAILED: Final = "its transaction was mined and failed; its gas is lost"
+
 
 class Refund(Struct, frozen=True, kw_only=True):
     """Money that goes back, from the moment it was asked for."""
@@ -103,11 +116,10 @@ def advance(refund: Refund, sendings: Sequence[Sending], *, now: datetime) -> Re
         return refund
     if state not in EDGES[refund.state]:
         raise InvariantError(f"refund {refund.id}: {refund.state} -> {state}")
-    failed = state in {S.STUCK, S.FAILED}
     return replace(
         refund,
         state=state,
-        why="its transaction was mined and failed; its gas is lost" if failed else "",
+        why=why_of(refund, state, sendings),
         due_at=now,
         ended_at=now if state in ENDED else None,
     )
@@ -118,7 +130,9 @@ def standing(refund: Refund, sendings: Sequence[Sending]) -> RefundState:
     if refund.state in ENDED:
         return refund.state
     paying = latest(sendings, Purpose.REFUND)
-    if paying is None:
+    if in_doubt(sendings):
+        return S.STUCK
+    if paying is None or paying.state is SendingState.UNSIGNED:
         return S.STUCK if refund.state is S.STUCK else S.QUEUED
     match paying.state:
         case SendingState.MINED:
@@ -127,6 +141,34 @@ def standing(refund: Refund, sendings: Sequence[Sending]) -> RefundState:
             return S.FAILED if paying.final else S.STUCK
         case _:
             return S.SENT
+
+
+def why_of(refund: Refund, state: RefundState, sendings: Sequence[Sending]) -> str:
+    """Say why a refund came to a state, if somebody should know."""
+    if lost := in_doubt(sendings):
+        return nonce_spent(refund, lost)
+    return MINED_AND_FAILED if state in {S.STUCK, S.FAILED} else ""
+
+
+def in_doubt(sendings: Sequence[Sending]) -> Sending | None:
+    """Return the sending that was exported and whose nonce went to nobody knows what."""
+    taken = [one for one in sendings if one.state is SendingState.TAKEN and one.exported]
+    return taken[0] if taken else None
+
+
+def nonce_spent(refund: Refund, lost: Sending) -> str:
+    """Say what to do where an exported refund's nonce is spent by a transaction unknown here."""
+    return (
+        f"the nonce {lost.nonce} of {lost.sender} was used by a transaction that did not come"
+        " back here, which may have paid it: import that, or name its hash with"
+        f" `ctrip sweep used {refund.id} --by 0x…`"
+    )
+
+
+def may_be_paid(refund: Refund, sendings: Sequence[Sending]) -> bool:
+    """Tell whether a transaction may be made for a refund, which has none that could be mined."""
+    has_one = latest(sendings, Purpose.REFUND) is not None or in_doubt(sendings) is not None
+    return refund.state in WAITS and not has_one
 
 
 def news_of(refund: Refund, sendings: Sequence[Sending]) -> Refunded | RefundFailed:
@@ -144,7 +186,7 @@ def next_step(refund: Refund, view: View) -> Step:
     if view.held:
         return Wait(f"nothing of it is moved until the books are in order: {view.held}")
     if not view.backed:
-        return Wait("a reorg took back what was to be refunded; it goes on if that is mined again")
+        return Wait(UNBACKED)
     if view.free < refund.amount:
         return Wait(
             f"the payout wallet {view.wallet} can spend {view.free} of {refund.asset} and"

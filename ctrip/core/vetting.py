@@ -2,17 +2,21 @@
 
 It trusts a file in nothing but what it can check by itself: the file lay on a stick, and whoever
 can write to that can write anything. So it is told the treasury from elsewhere, derives every
-address from its path, and signs two kinds of transactions only:
+address from its path, and signs three kinds of transactions only:
 
     to the treasury        coin, or tokens by ERC-20's transfer, from an address of ours
     gas for one of those   coin from the gas wallet to a deposit address that a transaction in the
                            same file moves money from
+    refunds                the same from the payout wallet to anybody, as far as whoever signs has
+                           said how much of each asset may go
 
-What a file says about itself for people (why, symbols, decimals) decides nothing. What a liar could
-still do is burn coin as fees, which is why people are shown the sum, and may give a limit.
+What a file says about itself for people (why, symbols, decimals, payments) decides nothing. What a
+liar could still do is burn coin as fees, which is why people are shown the sum, and may give a
+limit; and have refunds paid to himself, up to what was said. So none is signed unless it was.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -25,6 +29,7 @@ from ctrip.core.ids import NATIVE, Amount, Asset, RawAddress
 from ctrip.core.paths import GAS_PATH, PAYOUT_PATH, index_in
 
 ADDRESS_DIGITS: Final = 40
+NOTHING: Final[Mapping[Asset, Amount]] = MappingProxyType({})
 
 
 class Keys(Protocol):
@@ -50,12 +55,21 @@ class Total(Struct, frozen=True, kw_only=True):
 
     asset: Asset
     is_gas: bool  # for deposit addresses, and not to the treasury
+    is_refund: bool  # to others
     count: int
     amount: Amount
 
 
-def faults_of(bundle: ToSign, treasury: RawAddress, keys: Keys) -> list[str]:
-    """Return why a file must not be signed; nothing if every transaction is what it should be."""
+def faults_of(
+    bundle: ToSign,
+    treasury: RawAddress,
+    keys: Keys,
+    refund_max: Mapping[Asset, Amount] = NOTHING,
+) -> list[str]:
+    """Return why a file must not be signed; nothing if every transaction is what it should be.
+
+    `refund_max` is how much of each asset may be given back, as whoever signs knows.
+    """
     if lower(bundle.treasury) != treasury:
         return [f"names another treasury than you: {bundle.treasury}"]
     if not bundle.transactions:
@@ -71,22 +85,38 @@ def faults_of(bundle: ToSign, treasury: RawAddress, keys: Keys) -> list[str]:
         )
         if fault:
             faults.append(f"transaction {place} ({one.id}) {fault}")
-    return faults
+    return [*faults, *too_generous(bundle, refund_max)]
+
+
+def too_generous(bundle: ToSign, refund_max: Mapping[Asset, Amount]) -> Iterator[str]:
+    """Say which assets more is given back of than was said."""
+    for total in totals(bundle):
+        allowed = refund_max.get(total.asset, Amount(0))
+        if total.is_refund and total.amount > allowed:
+            asset = "coin (wei)" if total.asset == NATIVE else total.asset
+            yield (
+                f"gives back {total.amount} of {asset} in {total.count} refunds, and --refund-max"
+                f" for that is {allowed}: hold them against what the shop says, then raise it"
+            )
 
 
 def out_of_place(transactions: Sequence[Unsigned]) -> Iterator[str]:
     """Say what is there twice, or waits for what does not come before it."""
     ids: set[UUID] = set()
+    refunds: set[UUID] = set()
     nonces: set[tuple[str, int]] = set()
     for place, one in enumerate(transactions, start=1):
         nonce = (one.sender.lower(), one.nonce)
         if one.id in ids:
             yield f"transaction {place} ({one.id}) is there twice"
+        if one.refund is not None and one.refund.id in refunds:
+            yield f"transaction {place} ({one.id}) pays a refund that another pays"
         if nonce in nonces:
             yield f"transaction {place} ({one.id}) has the sender and nonce of another"
         if one.depends_on is not None and one.depends_on not in ids:
             yield f"transaction {place} ({one.id}) waits for one that is not before it"
         ids.add(one.id)
+        refunds |= {one.refund.id} if one.refund is not None else set()
         nonces.add(nonce)
 
 
@@ -117,6 +147,8 @@ def where_to(one: Unsigned, treasury: RawAddress, keys: Keys, spending: set[str]
     move = move_of(one)
     if move is None:
         return "is neither coin alone nor a transfer of a token"
+    if one.refund is not None:
+        return "" if is_payout(one) else "is a refund, and not from the payout wallet alone"
     if one.to_path is None:
         return "" if move.to == treasury else f"is not to the treasury but to {move.to}"
     index = index_in(one.to_path)
@@ -127,6 +159,11 @@ def where_to(one: Unsigned, treasury: RawAddress, keys: Keys, spending: set[str]
     if one.to_path not in spending:
         return f"sends gas to {one.to_path}, which no transaction of the file is from"
     return ""
+
+
+def is_payout(one: Unsigned) -> bool:
+    """Tell whether a transaction is from the payout wallet, to somebody whom we do not know."""
+    return one.path == PAYOUT_PATH and one.to_path is None
 
 
 def move_of(one: Unsigned) -> Move | None:
@@ -146,15 +183,15 @@ def move_of(one: Unsigned) -> Move | None:
 
 def totals(bundle: ToSign) -> list[Total]:
     """Add up a file that was found to be right."""
-    sums: dict[tuple[bool, Asset], tuple[int, int]] = {}
+    sums: dict[tuple[bool, bool, Asset], tuple[int, int]] = {}
     for one in bundle.transactions:
         if move := move_of(one):
-            kind = (one.to_path is not None, move.asset)
+            kind = (one.to_path is not None, one.refund is not None, move.asset)
             count, amount = sums.get(kind, (0, 0))
             sums[kind] = (count + 1, amount + move.amount)
     return [
-        Total(asset=asset, is_gas=is_gas, count=count, amount=Amount(amount))
-        for (is_gas, asset), (count, amount) in sums.items()
+        Total(asset=asset, is_gas=gas, is_refund=refund, count=count, amount=Amount(amount))
+        for (gas, refund, asset), (count, amount) in sums.items()
     ]
 
 

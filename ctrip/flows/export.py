@@ -14,20 +14,19 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ctrip.core.bundles import ToSign, Unit, Unsigned, in_all_forms
+from ctrip.core.bundles import ToSign, Unsigned
 from ctrip.core.chains import Chain
-from ctrip.core.fees import Price
-from ctrip.core.ids import Amount
-from ctrip.core.money import in_coins
 from ctrip.core.paths import GAS_PATH, deposit_path
-from ctrip.core.sending import Offer, Purpose, Sending, SendingState
+from ctrip.core.sending import Purpose, Sending
 from ctrip.core.sweep import Fuel, Send, Sweep, after
 from ctrip.flows.decide import Decider, Decision
+from ctrip.flows.export_refunds import RefundExporter
+from ctrip.flows.settling import Wallets
+from ctrip.flows.write_out import offered, units, worth, written
 from ctrip.store import payments, sendings, sweeps
 from ctrip.store.pool import transaction
-from ctrip.wallet.derive import checksum
 
-EXPORTED_MAX: Final = 5_000  # sweeps in a file; a token's has two transactions
+EXPORTED_MAX: Final = 4_500  # sweeps in a file; a token's has two transactions, and refunds one
 EXPORTED: Final = "it was exported, and its signatures are waited for"
 
 
@@ -47,8 +46,15 @@ class Exporter(Decider):
             treasury=str(self.chain.settlement.treasury),
             made_at=self._clock.now(),
             units=units(self.chain),
-            transactions=tuple(out),
+            transactions=(*out, *await self._refunds()),
         )
+
+    async def _refunds(self) -> list[Unsigned]:
+        """Return the refunds that are to be signed; none where it is not said who pays them."""
+        if self._payout_wallet is None:
+            return []
+        common = (self.chain, self._transactor, self._pool, self._clock, self._news, None)
+        return await RefundExporter(*common, Wallets(payout=self._payout_wallet)).export()
 
     async def _draw_up(self, decision: Decision) -> list[Unsigned]:
         """Write what a sweep needs signed; nothing if it waits for something else."""
@@ -72,53 +78,11 @@ class Exporter(Decider):
         return [to_sign(one, sweep, self.chain, new) for one in new]
 
 
-def offered(new: Sending, price: Price) -> Sending:
-    """Return a sending that is to be signed elsewhere, at a price."""
-    value = new.amount if new.is_native else Amount(0)
-    return replace(new, state=SendingState.UNSIGNED, exported=Offer(value, price))
-
-
 def to_sign(one: Sending, sweep: Sweep, chain: Chain, together: Sequence[Sending]) -> Unsigned:
     """Put a sending into the words of the file."""
-    offer = one.exported
-    assert offer is not None  # noqa: S101  it was made a moment ago
-    is_fuel = one.purpose is Purpose.FUEL
     deposit = deposit_path(sweep.derivation_index)
-    before = next((other.id for other in together if other.purpose is Purpose.FUEL), None)
-    tip = offer.price.priority_fee
     what = f"sweep of payment {sweep.payment_id}: {worth(one, chain)}"
-    unsigned = Unsigned(
-        id=one.id,
-        why=f"gas for the {what}" if is_fuel else what,
-        sender=checksum(one.sender),
-        path=GAS_PATH if is_fuel else deposit,
-        to=checksum(one.recipient),
-        to_path=deposit if is_fuel else None,
-        value=str(offer.value),
-        data=one.data,
-        nonce=one.nonce,
-        gas=one.gas,
-        max_fee_per_gas=str(offer.price.max_fee),
-        max_priority_fee_per_gas=None if tip is None else str(tip),
-        depends_on=None if is_fuel else before,
-    )
-    return in_all_forms(unsigned, chain.chain_id)
-
-
-def worth(one: Sending, chain: Chain) -> str:
-    """Write what is moved for people."""
-    token = next((token for token in chain.tokens if token.asset == one.asset), None)
-    symbol, decimals = (
-        (token.symbol, token.decimals) if token else (chain.coin, chain.coin_decimals)
-    )
-    return f"{in_coins(one.amount, decimals)} {symbol}"
-
-
-def units(chain: Chain) -> tuple[Unit, ...]:
-    """Return how a chain's assets are written."""
-    coin = Unit(symbol=chain.coin, decimals=chain.coin_decimals)
-    tokens = [
-        Unit(contract=token.contract, symbol=token.symbol, decimals=token.decimals)
-        for token in chain.tokens
-    ]
-    return (coin, *tokens)
+    if one.purpose is Purpose.FUEL:
+        return written(one, chain, f"gas for the {what}", GAS_PATH, to_path=deposit)
+    before = next((other.id for other in together if other.purpose is Purpose.FUEL), None)
+    return written(one, chain, what, deposit, depends_on=before)

@@ -2,7 +2,7 @@
 
 A promise is a fact of the payment, made through the one door, so that of two who ask for the same
 money one is refused. What may be promised within 24 hours is limited for each asset; whoever asks
-counts alone. Nothing is promised where nobody here can sign.
+counts alone. Nothing is promised where nobody can sign: here, or elsewhere by an export.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,9 +19,10 @@ from ctrip.core.changes import RefundAsked
 from ctrip.core.errors import RequestError
 from ctrip.core.ids import Address, Amount, ChainName, KeyId, PaymentId, RawAddress, RefundId, raw
 from ctrip.core.payment import GivenBack, Payment, Settles
-from ctrip.core.refund import Refund
+from ctrip.core.refund import NOT_EXPORTED, Refund
 from ctrip.flows.apply import apply
 from ctrip.flows.register import Unfit
+from ctrip.flows.settling import NO_WALLETS, Wallets
 from ctrip.store import payment_sets, payments, refunds
 from ctrip.store.pool import Conn, Pool, connection, transaction
 from ctrip.wallet.derive import checksum
@@ -59,12 +60,18 @@ class Refunds:
     """What may be given back, and what was."""
 
     def __init__(
-        self, chains: Sequence[Chain], signer: Signer | None, pool: Pool, clock: Clock
+        self,
+        chains: Sequence[Chain],
+        signer: Signer | None,
+        pool: Pool,
+        clock: Clock,
+        wallets: Wallets = NO_WALLETS,
     ) -> None:
         self._chains: Mapping[ChainName, Chain] = {chain.name: chain for chain in chains}
         self._signer = signer
         self._pool = pool
         self._clock = clock
+        self._elsewhere = wallets
 
     async def ask(
         self, wish: Wish, *, owner: KeyId | None, refund_id: RefundId | None = None
@@ -103,6 +110,7 @@ class Refunds:
                 asked_by=wish.asked_by,
                 created_at=now,
                 due_at=now,
+                why=NOT_EXPORTED if self._is_exported(payment) else "",
             )
             await refunds.insert(conn, refund)
         log.info("refund is asked for", refund_id=new_id, payment_id=payment.id, to=to)
@@ -136,10 +144,17 @@ class Refunds:
         chain = self._chains.get(payment.chain)
         if chain is None:
             raise RefundsOff(f"The chain {payment.chain} is not served any more")
-        if self._signer is None or chain.settlement.mode is not Settles.SWEEP:
+        if self._is_exported(payment) and self._elsewhere.payout is None:
+            raise RefundsOff(
+                f"Nobody is known who pays refunds on {chain.name}; [settlement] payout_wallet in"
+                " config.toml names the wallet that they are signed for elsewhere"
+            )
+        if not self._is_exported(payment) and (
+            self._signer is None or chain.settlement.mode is not Settles.SWEEP
+        ):
             raise RefundsOff(
                 f"Nothing can be signed here: {chain.name} is in the mode"
-                f' "{chain.settlement.mode}"; refunds need "sweep"'
+                f' "{chain.settlement.mode}"; refunds need "sweep" or "export"'
             )
         limit = chain.terms(payment.asset).refund_per_day_max
         if limit is None:
@@ -148,6 +163,10 @@ class Refunds:
                 " chains.yaml turns them on"
             )
         return limit
+
+    def _is_exported(self, payment: Payment) -> bool:
+        """Tell whether what pays a payment's refunds is signed elsewhere."""
+        return self._chains[payment.chain].settlement.mode is Settles.EXPORT
 
     async def _recipient(self, conn: Conn, payment: Payment, text: str) -> Address:
         """Return the address to pay to; raise Unfit if money would not reach anybody there."""
@@ -168,6 +187,7 @@ class Refunds:
     def _own_wallets(self, payment: Payment) -> set[RawAddress]:
         treasury = self._chains[payment.chain].settlement.treasury
         wallets = {raw(treasury)} if treasury else set()
+        wallets |= {one for one in (self._elsewhere.gas, self._elsewhere.payout) if one}
         if self._signer:
             wallets |= {self._signer.gas_address, self._signer.payout_address}
         return wallets

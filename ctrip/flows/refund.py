@@ -1,11 +1,12 @@
 """Pay refunds out of the payout wallet: decide, sign, write, show, one after the other.
 
 A pass looks at the refunds that wait for a decision (flows/give_back.py takes them in). What is
-decided (core/refund.py) and signed is written, with its nonce, in a transaction that looks at the
-refund and its payment again; only then is it shown to nodes. Between any two of these steps the
-process may die: what was written goes on in flows/follow.py, what was not did not happen.
+decided (decide_refund.py, core/refund.py) and signed is written before it is shown to nodes.
+Between any two of these steps the process may die: what was written goes on in flows/follow.py,
+what was not did not happen.
 
-The payout wallet has one line of nonces on each chain, so they are drawn up in turn.
+What was exported while the chain was settled by exports is signed here now, with the nonce that it
+has: a signature of it may be somewhere.
 """
 
 from collections import defaultdict
@@ -16,18 +17,15 @@ from typing import Final
 from msgspec.structs import replace
 
 from ctrip import logs
-from ctrip.core.acts import left_to_refund
 from ctrip.core.changes import Change
-from ctrip.core.fees import Market, price
-from ctrip.core.ids import NATIVE, Amount, Asset, PaymentId, RefundId
-from ctrip.core.outgoing import Reverts, TooPoor
-from ctrip.core.refund import WAITS, Refund, RefundState, View, advance, after, news_of
+from ctrip.core.fees import Market
+from ctrip.core.ids import Amount, PaymentId, RefundId
+from ctrip.core.refund import advance, after, news_of
 from ctrip.core.refund import next_step as decide
-from ctrip.core.sending import Purpose, Sending
-from ctrip.core.sweep import Send, latest
-from ctrip.flows.apply import apply
-from ctrip.flows.settling import Settling, new_sending_id
-from ctrip.store import lines, payments, reconciliations, refunds, sendings
+from ctrip.core.sending import Sending, SendingState
+from ctrip.core.sweep import Send
+from ctrip.flows.decide_refund import RefundDecider
+from ctrip.store import offers, refunds, sendings
 from ctrip.store.pool import Conn, connection, transaction
 
 REFUND_SECONDS: Final = 2.0  # between passes; asks Postgres only, unless money is to go back
@@ -36,8 +34,8 @@ LOOKED_AT_PER_PASS_MAX: Final = 20  # some five calls each, in turn
 log = logs.get("ctrip.refund")
 
 
-class Refunder(Settling):
-    """The refunds of one chain."""
+class Refunder(RefundDecider):
+    """The refunds of one chain that we sign for."""
 
     async def run_once(self) -> bool:
         """Do what is next for the refunds that wait; True if there may be more of them."""
@@ -45,106 +43,58 @@ class Refunder(Settling):
             waiting = await refunds.due(
                 conn, self.chain.name, self._clock.now(), count_max=LOOKED_AT_PER_PASS_MAX
             )
-        if not waiting:
+            exported = await offers.waiting(conn, self.chain.name)
+        if not waiting and not exported:
             return False
         market = await self._transactor.market()
+        for one in exported:
+            await self._take_over(one, market)
         for refund in waiting:
-            step = decide(refund, await self._view(refund, market))
+            step = decide(refund, await self.view(refund, market))
             if isinstance(step, Send):
-                await self._send(refund, step)
+                new = await self.draw_up(refund, step)
+                value = step.amount if new.is_native else Amount(0)
+                new = replace(new, versions=(await self.version(new, value, step.price),))
+                if await self.write(refund, new):
+                    await self._show(new)
             else:
-                await self._note(after(refund, step, now=self._clock.now()))
+                await self.note(after(refund, step, now=self._clock.now()))
         return len(waiting) == LOOKED_AT_PER_PASS_MAX
 
-    async def _view(self, refund: Refund, market: Market) -> View:
-        """Ask what the payout wallet has, and what paying takes."""
-        wallet, is_coin = self.keys().payout_address, refund.asset == NATIVE
-        coin = await self._transactor.balance(wallet, NATIVE)
-        tokens = Amount(0) if is_coin else await self._transactor.balance(wallet, refund.asset)
-        async with connection(self._pool) as conn:
-            payment = await payments.find(conn, refund.payment_id)
-            coin = Amount(coin - await lines.promised(conn, self.chain.name, wallet))
-            tokens = Amount(tokens - await self._promised(conn, refund.asset))
-            held = await reconciliations.held_assets(conn, self.chain.name)
-        view = View(
-            wallet=wallet,
-            free=Amount(max(0, coin if is_coin else tokens)),
-            coin=Amount(max(0, coin)),
-            backed=payment is not None and left_to_refund(payment) >= 0,
-            price=price(market, max_fee_ceiling=self.chain.settlement.gas_price_max),
-            gas=0,
-            held=held.get(refund.asset, ""),
-        )
-        if not view.backed or view.free < refund.amount:
-            return view
-        paying = self.moving(wallet, refund.asset, refund.recipient, refund.amount)
-        gas = await self._transactor.gas_for(paying)
-        if isinstance(gas, Reverts):
-            return replace(view, fails=gas.why)
-        if isinstance(gas, TooPoor):
-            return replace(view, free=Amount(0))  # it is being spent just now
-        data_fee = await self._transactor.data_fee(replace(paying, gas=gas))
-        return replace(view, gas=gas, data_fee=data_fee)
-
-    async def _promised(self, conn: Conn, asset: Asset) -> Amount:
-        wallet = self.keys().payout_address
-        return await lines.promised_of(conn, self.chain.name, wallet, asset)
-
-    async def _send(self, refund: Refund, step: Send) -> None:
-        """Sign what pays a refund, write it, and show it."""
-        wallet = self.keys().payout_address
-        paying = self.moving(wallet, refund.asset, refund.recipient, step.amount)
-        new = Sending(
-            id=new_sending_id(),
-            chain=self.chain.name,
-            sender=wallet,
-            derivation_index=None,
-            nonce=await self.next_nonce(wallet),
-            purpose=Purpose.REFUND,
-            sweep_id=None,
-            refund_id=refund.id,
-            asset=refund.asset,
-            amount=step.amount,
-            beneficiary=refund.recipient,
-            recipient=paying.to,
-            data=paying.data,
-            gas=step.gas,
-            created_at=self._clock.now(),
-        )
-        new = replace(new, versions=(await self.version(new, paying.value, step.price),))
-        if not await self._write(refund, new):
+    async def _take_over(self, one: Sending, market: Market) -> None:
+        """Sign what was exported when the chain was settled by exports, in its place."""
+        assert one.exported is not None, f"{one.id} was exported at no price"  # noqa: S101
+        offer = self.dearer(one.exported, market) or one.exported
+        if one.sender != self.payout_wallet:
+            await self._say(one, f"it was exported for another payout wallet, {one.sender}")
             return
-        if why := await self.show(new):
-            async with connection(self._pool) as conn:
-                await refunds.say(conn, refund.id, why)
-
-    async def _write(self, refund: Refund, new: Sending) -> bool:
-        """Write a sending before anybody sees it; False if the refund has gone on meanwhile."""
+        version = await self.version(one, offer.value, offer.price)
         async with transaction(self._pool) as conn:
-            [now_is] = await refunds.lock(conn, [refund.id])
-            before = (await sendings.of_refunds(conn, [refund.id]))[refund.id]
-            if now_is.state not in WAITS or latest(before, Purpose.REFUND):
-                return False
-            [payment] = await payments.lock(conn, [refund.payment_id])
-            if left_to_refund(payment) < 0:
-                return False  # a reorg took its money back just now
-            if not await sendings.insert(conn, new):
-                return False  # another process was faster with this nonce
-            await refunds.save(conn, advance(now_is, [new], now=new.created_at))
-        return True
-
-    async def _note(self, refund: Refund) -> None:
-        """Write what a refund waits for, or that it failed, unless it has gone on meanwhile."""
-        async with transaction(self._pool) as conn:
-            [now_is] = await refunds.lock(conn, [refund.id])
-            before = (await sendings.of_refunds(conn, [refund.id]))[refund.id]
-            if now_is.state not in WAITS or latest(before, Purpose.REFUND):
+            [now_is] = (await sendings.lock(conn, self.chain.name, [one.id])).values()
+            if now_is.state is not SendingState.UNSIGNED:
                 return
-            await refunds.save(conn, refund)
-            if refund.state is RefundState.FAILED:
-                log.warning("refund failed", refund_id=refund.id, why=refund.why)
-                told = {refund.payment_id: [news_of(refund, before)]}
-                await apply(conn, told, now=self._clock.now())
+            [refund] = await refunds.lock(conn, refund_ids_of([one]))
+            if why := await self.why_not(conn, refund):
+                await refunds.say(conn, refund.id, why)
+                return
+            await sendings.sign(conn, one.id, version)
+            await bring_on(conn, [refund.id], now=version.created_at)
+        await self._show(replace(one, state=SendingState.SIGNED, versions=(version,)))
+
+    async def _show(self, new: Sending) -> None:
+        """Show nodes what pays a refund, and note if they do not want it."""
+        if why := await self.show(new):
+            await self._say(new, why)
+
+    async def _say(self, one: Sending, why: str) -> None:
+        assert one.refund_id is not None, f"{one.id} is of no refund"  # noqa: S101
+        async with connection(self._pool) as conn:
+            await refunds.say(conn, one.refund_id, why)
+
+
+def refund_ids_of(some: Collection[Sending]) -> set[RefundId]:
+    """Return the refunds that sendings pay."""
+    return {one.refund_id for one in some if one.refund_id is not None}
 
 
 async def bring_on(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import uuid4
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from ctrip import logs
@@ -34,8 +35,21 @@ def silently(_: str) -> None:
     """Tell nobody."""
 
 
+class Wallets(Struct, frozen=True, kw_only=True):
+    """The addresses of wallets whose keys are elsewhere."""
+
+    gas: RawAddress | None = None
+    payout: RawAddress | None = None
+
+
+NO_WALLETS: Final = Wallets()
+
+
 class Settling:
-    """A duty on the money of one chain; `warn` hears what an operator can do for it."""
+    """A duty on the money of one chain; `warn` hears what an operator can do for it.
+
+    `wallets` are for a duty without a signer, which knows its own.
+    """
 
     def __init__(
         self,
@@ -45,7 +59,7 @@ class Settling:
         clock: Clock,
         news: asyncio.Event,
         signer: Signer | None,
-        gas_wallet: RawAddress | None = None,
+        wallets: Wallets = NO_WALLETS,
         *,
         warn: Callable[[str], None] = silently,
     ) -> None:
@@ -55,7 +69,8 @@ class Settling:
         self._clock = clock
         self._news = news
         self._signer = signer
-        self._gas_wallet = signer.gas_address if signer else gas_wallet
+        self._gas_wallet = signer.gas_address if signer else wallets.gas
+        self._payout_wallet = signer.payout_address if signer else wallets.payout
         self._warn = warn
         self.begin()
 
@@ -72,6 +87,13 @@ class Settling:
         """Return who pays for the gas of tokens."""
         assert self._gas_wallet is not None, f"{self.chain.name} has no gas wallet"  # noqa: S101
         return self._gas_wallet
+
+    @property
+    def payout_wallet(self) -> RawAddress:
+        """Return who pays refunds."""
+        wallet = self._payout_wallet
+        assert wallet is not None, f"{self.chain.name} has no payout wallet"  # noqa: S101
+        return wallet
 
     def treasury(self) -> RawAddress:
         """Return where money goes, which a chain that is swept has."""

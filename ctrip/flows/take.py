@@ -7,22 +7,38 @@ as one likes: what is on record already is passed over.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ctrip.core.acts import left_to_refund
 from ctrip.core.bundles import ToSend
 from ctrip.core.errors import ConfigError
-from ctrip.core.ids import RawAddress, SendingId, SweepId
+from ctrip.core.ids import RawAddress, SendingId
 from ctrip.core.outgoing import Outgoing, Signed
+from ctrip.core.refund import UNBACKED
 from ctrip.core.returned import difference, read
-from ctrip.core.sending import Purpose, Sending, SendingState, Version, outgoing
+from ctrip.core.sending import (
+    ON_CHAIN,
+    UNDER_WAY,
+    Offer,
+    Purpose,
+    Sending,
+    SendingState,
+    Version,
+    outgoing,
+)
 from ctrip.core.sweep import advance
+from ctrip.flows.refund import bring_on, refund_ids_of
 from ctrip.flows.settling import Settling
-from ctrip.store import lines, sendings, sweeps
+from ctrip.store import lines, offers, payments, refunds, sendings, sweeps
 from ctrip.store.pool import Conn, transaction
 from ctrip.wallet.genuine import hash_of, signer_of
+
+# A refund has one place in its line: whatever is signed of what was exported is the same payment.
+SIGNED_LATE: Final = UNDER_WAY | ON_CHAIN | {SendingState.TAKEN}
 
 
 class ForeignSignatures(ConfigError):
@@ -69,22 +85,54 @@ class Taker(Settling):
     async def _take(self, came: Sequence[Came]) -> int:
         async with transaction(self._pool) as conn:
             known = await self._known(conn, came)
+            out = await self._offers(conn, known)
+            matched = [self._match(*both, out) for both in zip(came, known, strict=True)]
             faults = [
                 f"{one.named} {fault}"
-                for one, sending in zip(came, known, strict=True)
-                if (fault := one.fault or fault_of(sending, one, self.chain.chain_id))
+                for one, fault in zip(came, matched, strict=True)
+                if isinstance(fault, str) and fault
             ]
             faults += there_twice(came, known)
             if not faults:
                 faults += await self._without_gas(conn, known)
+                faults += await self._unbacked(conn, known)
             if faults:
                 raise ForeignSignatures("\n".join(faults))
-            both = zip(known, came, strict=True)
-            new = [(s, c.signed) for s, c in both if s is not None and not has(s, c.signed)]
-            for sending, signed in new:
-                await sendings.sign(conn, sending.id, self._version(sending, signed))
-            await self._go_on(conn, {s.sweep_id for s, _ in new if s.sweep_id is not None})
+            new = [one for one in matched if not isinstance(one, str)]
+            for sending, version in new:
+                await sendings.sign(conn, sending.id, version)
+            await self._go_on(conn, [sending for sending, _ in new])
         return len(new)
+
+    async def _offers(
+        self, conn: Conn, known: Sequence[Sending | None]
+    ) -> Mapping[SendingId, Sequence[Offer]]:
+        """Return at what each was exported, the newest first."""
+        here = [one for one in known if one is not None]
+        before = await offers.before(conn, [one.id for one in here])
+        return {
+            one.id: [*([one.exported] if one.exported else []), *before[one.id]] for one in here
+        }
+
+    def _match(
+        self, came: Came, known: Sending | None, out: Mapping[SendingId, Sequence[Offer]]
+    ) -> tuple[Sending, Version] | str:
+        """Return the version that came of a sending, or why it is none; "" if it is known."""
+        fault = came.fault or fault_of(known, came)
+        if fault or known is None or has(known, came.signed):
+            return fault
+        differences = []
+        for offer in out[known.id]:
+            exported = outgoing(known, self.chain.chain_id, offer.value, offer.price)
+            if not (differs := differing(came, exported)):
+                return known, Version(
+                    signed=came.signed,
+                    value=offer.value,
+                    price=offer.price,
+                    created_at=self._clock.now(),
+                )
+            differences.append(differs)
+        return differences[0]
 
     async def _known(self, conn: Conn, came: Sequence[Came]) -> list[Sending | None]:
         """Return what is on record of each, held until the transaction ends."""
@@ -115,19 +163,28 @@ class Taker(Settling):
             and one.id not in ids
         ]
 
-    def _version(self, one: Sending, signed: Signed) -> Version:
-        assert one.exported is not None  # noqa: S101  it is unsigned
-        now = self._clock.now()
-        return Version(
-            signed=signed, value=one.exported.value, price=one.exported.price, created_at=now
-        )
+    async def _unbacked(self, conn: Conn, known: Sequence[Sending | None]) -> list[str]:
+        """Say which refunds are of money that a reorg took back since they were exported."""
+        new = [one for one in known if one is not None and one.state is SendingState.UNSIGNED]
+        of = {one.refund_id: one for one in new if one.refund_id is not None}
+        found = {one.payment_id: one for one in await refunds.lock(conn, of)}
+        return [
+            f"transaction {of[found[payment.id].id].id}: {UNBACKED}"
+            for payment in await payments.lock(conn, list(found))
+            if left_to_refund(payment) < 0
+        ]
 
-    async def _go_on(self, conn: Conn, ids: set[SweepId]) -> None:
-        """Bring sweeps up to what is signed for them."""
+    async def _go_on(self, conn: Conn, new: Sequence[Sending]) -> None:
+        """Bring sweeps and refunds up to what is signed for them."""
+        now, ids = self._clock.now(), {one.sweep_id for one in new if one.sweep_id is not None}
         of_sweeps = await sendings.of_sweeps(conn, ids)
         for sweep in await sweeps.lock(conn, ids):
             said = replace(sweep, why="")
-            await sweeps.save(conn, advance(said, of_sweeps[sweep.id], now=self._clock.now()))
+            await sweeps.save(conn, advance(said, of_sweeps[sweep.id], now=now))
+        refunded = refund_ids_of(new)
+        for refund_id in refunded:
+            await refunds.say(conn, refund_id, "")
+        await bring_on(conn, refunded, now=now)  # payments are told when it is in a block
 
 
 def came_as(named: str, raw: str, sending_id: SendingId | None) -> Came:
@@ -143,24 +200,31 @@ def came_as(named: str, raw: str, sending_id: SendingId | None) -> Came:
     return replace(came, outgoing=replace(found.outgoing, sender=sender))
 
 
-def fault_of(known: Sending | None, came: Came, chain_id: int) -> str:
-    """Say why what came back is not what went out; nothing if it is."""
-    found = came.outgoing
-    assert found is not None, f"{came.named} was not read"  # noqa: S101  its fault was told
+def fault_of(known: Sending | None, came: Came) -> str:
+    """Say why what came back can be none that went out, whatever its fields are."""
     if known is None:
-        whose = f": its sender is {found.sender}, and its nonce {found.nonce}"
-        return f"was never exported from here{whose if came.sending_id is None else ''}"
+        sender, nonce = came.place or ("", 0)
+        whose = f": its sender is {sender}, and its nonce {nonce}"
+        return f"was never exported from here{'' if came.sending_id else whose}"
     if has(known, came.signed):
         return ""
-    if known.state is not SendingState.UNSIGNED or known.exported is None:
+    if known.exported is None:
+        return "was signed here, and never exported"
+    may_be = SIGNED_LATE if known.refund_id is not None else {SendingState.UNSIGNED}
+    if known.state not in may_be or (known.final and known.state in ON_CHAIN):
         return f"is {known.state} by now: a later export took its place, or it was signed before"
-    offer = known.exported
-    exported = outgoing(known, chain_id, offer.value, offer.price)
+    return ""
+
+
+def differing(came: Came, exported: Outgoing) -> str:
+    """Say why what came back is not what went out; nothing if it is."""
+    found = came.outgoing
+    assert found is not None, f"{came.named} was not read"  # noqa: S101
     differs = difference(found, exported)
-    if found.sender != known.sender and differs:
+    if found.sender != exported.sender and differs:
         return f"{differs}; so it is signed by {found.sender}, whoever that is"
-    if found.sender != known.sender:
-        return f"is signed by {found.sender}, and was exported for {known.sender}"
+    if found.sender != exported.sender:
+        return f"is signed by {found.sender}, and was exported for {exported.sender}"
     return differs
 
 

@@ -25,10 +25,12 @@ async def next_nonce(conn: Conn, chain: ChainName, sender: RawAddress) -> int:
     return int(await conn.fetchval(NEXT_NONCE, chain, sender))
 
 
+# What is signed elsewhere has no version yet.
 PROMISED = """
-SELECT coalesce(sum(v.value + s.gas * v.max_fee), 0) FROM sendings s
-CROSS JOIN LATERAL (SELECT value, max_fee FROM sending_versions WHERE sending_id = s.id
-    ORDER BY created_at DESC LIMIT 1) AS v
+SELECT coalesce(sum(coalesce(v.value, exported_value)
+    + s.gas * coalesce(v.max_fee, exported_max_fee)), 0) FROM sendings s
+LEFT JOIN LATERAL (SELECT value, max_fee FROM sending_versions WHERE sending_id = s.id
+    ORDER BY created_at DESC LIMIT 1) AS v ON true
 WHERE s.chain = $1 AND s.sender = $2 AND s.state IN ('unsigned', 'signed', 'sent')
 """
 

@@ -38,7 +38,7 @@ async def asked_since(conn: Conn, chain: ChainName, asset: Asset, since: datetim
 INSERT = """
 INSERT INTO refunds (id, chain, payment_id, asset, amount, recipient, asked_by, state, why, tries,
     due_at, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', 0, $9, $10)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11)
 """
 
 
@@ -54,6 +54,7 @@ async def insert(conn: Conn, new: Refund) -> None:
         new.recipient,
         new.asked_by,
         new.state,
+        new.why,
         new.due_at,
         new.created_at,
     )
@@ -79,11 +80,13 @@ async def lock(conn: Conn, ids: Collection[RefundId]) -> list[Refund]:
     return read(await conn.fetch(LOCK, list(ids)))
 
 
-# One that failed in a block which may be replaced yet has a sending still.
+# One that failed in a block which may be replaced yet has a sending still. Of one that was exported
+# it is not known what took its nonce (core/refund.py).
 DUE = """
 SELECT * FROM refunds r WHERE chain = $1 AND ended_at IS NULL AND due_at <= $2
 AND state IN ('queued', 'stuck') AND NOT EXISTS (
-    SELECT FROM sendings s WHERE s.refund_id = r.id AND s.state NOT IN ('taken', 'void'))
+    SELECT FROM sendings s WHERE s.refund_id = r.id AND s.state <> 'void'
+    AND (s.state <> 'taken' OR s.exported_max_fee IS NOT NULL))
 ORDER BY due_at, id LIMIT $3
 """
 
@@ -91,6 +94,24 @@ ORDER BY due_at, id LIMIT $3
 async def due(conn: Conn, chain: ChainName, now: datetime, *, count_max: int) -> list[Refund]:
     """Return the refunds that wait for us to do something."""
     return read(await conn.fetch(DUE, chain, now, count_max))
+
+
+LIST = """
+SELECT * FROM refunds WHERE chain = $1 AND ended_at IS NULL ORDER BY created_at, id LIMIT $2
+"""
+
+
+async def list_open(conn: Conn, chain: ChainName, *, count_max: int) -> list[Refund]:
+    """Return the refunds of a chain that have not ended, the oldest first."""
+    return read(await conn.fetch(LIST, chain, count_max))
+
+
+FIND = "SELECT * FROM refunds WHERE id = ANY($1::uuid[])"
+
+
+async def find(conn: Conn, ids: Collection[RefundId]) -> list[Refund]:
+    """Return the refunds that have these ids."""
+    return read(await conn.fetch(FIND, list(ids)))
 
 
 OF_PAYMENT = "SELECT * FROM refunds WHERE payment_id = $1"

@@ -259,11 +259,17 @@ async def of_refunds(conn: Conn, refunds: Collection[RefundId]) -> dict[RefundId
     return found
 
 
-VOID = "UPDATE sendings SET state = 'void', final = true WHERE chain = $1 AND state = 'unsigned'"
+VOID = """
+UPDATE sendings SET state = 'void', final = true
+WHERE chain = $1 AND state = 'unsigned' AND refund_id IS NULL
+"""
 
 
 async def void_unsigned(conn: Conn, chain: ChainName) -> None:
-    """Give up what was exported and did not come back; its nonces are free again."""
+    """Give up what was exported for sweeps and did not come back; its nonces are free again.
+
+    All of it goes to the treasury, so it may be signed twice. A refund must not (core/refund.py).
+    """
     await conn.execute(VOID, chain)
 
 
@@ -278,10 +284,33 @@ async def lock(
     return {one.id: one for one in await with_versions(conn, rows)}
 
 
-SIGNED = "UPDATE sendings SET state = 'signed' WHERE id = $1 AND state = 'unsigned'"
+SIGNED = """
+UPDATE sendings SET state = 'signed', final = false, doubted_at = NULL
+WHERE id = $1 AND state IN ('unsigned', 'taken')
+"""
 
 
 async def sign(conn: Conn, sending_id: SendingId, version: Version) -> None:
-    """Write the one version of a sending that was signed elsewhere."""
+    """Write a version of a sending that was signed elsewhere."""
     await conn.execute(SIGNED, sending_id)
     await add_version(conn, sending_id, version)
+
+
+OFFER = """
+UPDATE sendings SET exported_value = $2, exported_max_fee = $3, exported_priority_fee = $4
+WHERE id = $1
+"""
+
+
+async def export_at(conn: Conn, sending_id: SendingId, offer: Offer) -> None:
+    """Export a sending at another price from now on."""
+    price = offer.price
+    await conn.execute(OFFER, sending_id, offer.value, price.max_fee, price.priority_fee)
+
+
+RELEASE = "UPDATE sendings SET state = 'void', final = true WHERE id = $1"
+
+
+async def release(conn: Conn, sending_id: SendingId) -> None:
+    """Give up a sending whose nonce went to another transaction for good."""
+    await conn.execute(RELEASE, sending_id)

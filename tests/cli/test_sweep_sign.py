@@ -4,6 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import pytest
 from eth_account import Account
@@ -13,7 +14,14 @@ from ctrip.wallet.derive import checksum
 from ctrip.wallet.secret_storage import seal
 from ctrip.wallet.sign import Signer
 from ctrip.wallet.words import word_places, words_of
-from tests.support.bundling import TREASURY, USDT, a_file
+from tests.support.bundling import (
+    OTHER_PAYER,
+    PAYER,
+    TREASURY,
+    USDT,
+    a_file,
+    a_file_with_refunds,
+)
 from tests.support.canaries import MNEMONIC, leaks
 from tests.support.gateway import CTRIP
 from tests.support.terminal import Done, Terminal
@@ -100,6 +108,45 @@ def test_what_a_file_does_is_shown_in_sums_before_it_is_signed(terminal: Termina
         "fees, at most  0.001 ETH",
     ):
         assert line in text
+
+
+REFUNDS: Final = ("--refund-max", "coin=0.5", "--refund-max", f"{USDT}=30000000")
+
+
+def test_refunds_are_shown_one_by_one_and_signed_only_if_they_were_expected(
+    terminal: Terminal,
+) -> None:
+    whole = a_file_with_refunds(SIGNER)
+    keep(terminal.folder / "unsigned.json", write(whole))
+    told = refusal(terminal, *KEYS, "--yes")
+    assert f"gives back 30000000 of {USDT} in 1 refunds, and --refund-max for that is 0" in told
+    done = run(terminal, *KEYS, *REFUNDS, "--yes")
+    assert done.code == 0, done.err
+    for line in (
+        f"1 x  30 USDT (30000000 of {USDT})  REFUNDS, to those below",
+        f"  refund  30 USDT (30000000 of {USDT})",
+        f"to {checksum(OTHER_PAYER)}, for payment {UUID(int=2)}, asked for at 2026-11-29 12:30",
+        f"to {checksum(PAYER)}, for payment {UUID(int=1)}, asked for at 2026-11-29 12:30",
+    ):
+        assert line in done.out
+    signed = read((terminal.folder / "signed.json").read_bytes(), ToSend)
+    senders = [str(Account.recover_transaction(one.raw)).lower() for one in signed.transactions]
+    assert senders == [one.sender for one in whole.transactions]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("USDT=30", "--refund-max: must be coin=0.5 (whole coins), or a token's contract"),
+        ("coin=", "--refund-max: must be coin=0.5"),
+        (f"{USDT}=1.5", "--refund-max: must be coin=0.5"),
+        ("coin=1", "--refund-max: says twice how much of native may go; say it once"),
+    ],
+)
+def test_how_much_may_be_given_back_is_said_in_units_that_no_file_can_bend(
+    terminal: Terminal, given: str, told: str
+) -> None:
+    assert told in refusal(terminal, *KEYS, *REFUNDS, "--refund-max", given, "--yes")
 
 
 def test_the_same_is_there_as_json(terminal: Terminal) -> None:

@@ -99,6 +99,7 @@ def test_what_may_go_back_in_a_day_is_said_of_each_asset_in_coins(tmp_path: Path
         (f'treasury = "{TREASURY[:-1]}9"', "", "[settlement] treasury: has a wrong checksum"),
         (f'treasury = "0x{"0" * 40}"', "", "[settlement] treasury: is the zero address"),
         ("", f'{{treasury: "0x{"0" * 40}"}}', "settlement.treasury: is the zero address"),
+        ('payout_wallet = "0x1"', "", "[settlement] payout_wallet: must be 0x and 40"),
         ("", "{mode: keep}", "settlement.mode: must be one of"),
         ("", "{batch: true}", "batch is for the mode sweep, not hold"),
         ("", "{batch_window_seconds: 60}", "batch_window_seconds is for batch: true"),

@@ -21,10 +21,11 @@ from ctrip.core.refund import (
     RefundState,
     advance,
     after,
+    may_be_paid,
     news_of,
     next_step,
 )
-from ctrip.core.sending import Purpose, Sending, SendingState
+from ctrip.core.sending import Offer, Purpose, Sending, SendingState
 from ctrip.core.sweep import LOOK_AGAIN, Send, Stick, Wait, patience
 from tests.support.builders import CREATED, tx_hash
 from tests.support.refunding import a_refund, a_refund_view
@@ -36,11 +37,17 @@ GAS: Final = cost(PRICE, 21_000)
 STATES: Final = [*P]
 
 
-def paying(state: SendingState = P.SENT, minutes: float = 0, *, final: bool = False) -> Sending:
+def paying(
+    state: SendingState = P.SENT,
+    minutes: float = 0,
+    *,
+    final: bool = False,
+    exported: bool = False,
+) -> Sending:
     at = CREATED + timedelta(minutes=minutes)
-    in_block: dict[str, Any] = {}
+    in_block: dict[str, Any] = {"exported": Offer(Amount(100), PRICE) if exported else None}
     if state in {P.MINED, P.FAILED}:
-        in_block = {"tx_hash": tx_hash(1), "block_number": BlockNumber(10)}
+        in_block |= {"tx_hash": tx_hash(1), "block_number": BlockNumber(10)}
     return a_sending(Purpose.REFUND, state=state, created_at=at, final=final, **in_block)
 
 
@@ -52,6 +59,9 @@ def paying(state: SendingState = P.SENT, minutes: float = 0, *, final: bool = Fa
         ([paying(P.SENT)], S.SENT, "nothing"),
         ([paying(P.TAKEN)], S.QUEUED, "nothing"),
         ([paying(P.TAKEN), paying(P.SENT, 1)], S.SENT, "nothing"),
+        ([paying(P.UNSIGNED, exported=True)], S.QUEUED, "nothing"),
+        ([paying(P.TAKEN, exported=True)], S.STUCK, "nothing"),
+        ([paying(P.VOID, exported=True)], S.QUEUED, "nothing"),
     ],
 )
 def test_the_state_is_read_off_the_sendings(
@@ -93,17 +103,42 @@ def test_what_failed_in_a_final_block_is_over() -> None:
     assert news_of(over, [paying(P.FAILED, final=True)]) == RefundFailed(over.id)
 
 
-@given(st.lists(st.tuples(st.sampled_from(STATES), st.booleans()), max_size=12))
-def test_a_state_moves_only_along_edges(drawn: Sequence[tuple[SendingState, bool]]) -> None:  # R1
+@given(
+    drawn=st.lists(st.tuples(st.sampled_from(STATES), st.booleans()), max_size=12),
+    exported=st.booleans(),
+)
+def test_a_state_moves_only_along_edges(
+    drawn: Sequence[tuple[SendingState, bool]], *, exported: bool
+) -> None:  # R1
     refund = a_refund()
     for state, final in drawn:
         before = refund
+        sent = [paying(state, final=final, exported=exported)]
         try:
-            refund = advance(refund, [paying(state, final=final)], now=CREATED)
+            refund = advance(refund, sent, now=CREATED)
         except InvariantError:
             continue  # not one that the follower tells; nothing has changed
         assert refund.state is before.state or refund.state in EDGES[before.state]
         assert (refund.ended_at is not None) is (refund.state in ENDED)
+
+
+@pytest.mark.parametrize("state", [s for s in STATES if s is not P.VOID])
+def test_no_other_transaction_pays_what_was_exported(state: SendingState) -> None:  # R4
+    sent = a_refund(state=S.SENT)
+    refund = advance(sent, [paying(state, exported=True)], now=CREATED)
+    assert not may_be_paid(refund, [paying(state, exported=True)])
+    void = [paying(P.VOID, exported=True)]
+    assert may_be_paid(a_refund(), void)
+    assert may_be_paid(a_refund(), [paying(P.TAKEN)]), "signed here, and every hash is known"
+
+
+def test_a_nonce_that_was_lost_is_told_with_what_to_do_and_found_again() -> None:
+    waits = a_refund(state=S.QUEUED)
+    lost = advance(waits, [paying(P.TAKEN, exported=True)], now=CREATED)
+    assert lost.state is S.STUCK
+    assert f"ctrip sweep used {lost.id} --by" in lost.why
+    back = advance(lost, [paying(P.SIGNED, exported=True)], now=CREATED)
+    assert (back.state, back.why) == (S.SENT, "")
 
 
 def test_what_is_over_stays_as_it_is() -> None:

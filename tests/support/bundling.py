@@ -4,14 +4,18 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from ctrip.core.abi import erc20_transfer
-from ctrip.core.bundles import ToSign, Unit, Unsigned, in_all_forms
+from ctrip.core.bundles import RefundOf, ToSign, Unit, Unsigned, in_all_forms
 from ctrip.core.ids import Amount, ChainName, RawAddress
 from ctrip.core.paths import GAS_PATH, PAYOUT_PATH, deposit_path
 from ctrip.core.vetting import Keys
 
 TREASURY: Final = RawAddress("0x" + "7e" * 20)
 USDT: Final = RawAddress("0x" + "d5" * 20)
+PAYER: Final = RawAddress("0x" + "4e" * 20)
+OTHER_PAYER: Final = RawAddress("0x" + "4f" * 20)
 GWEI: Final = 10**9
 CHAIN_ID: Final = 31337
 
@@ -41,16 +45,32 @@ def a_file(keys: Keys) -> ToSign:
     )  # fmt: skip
 
 
+def a_file_with_refunds(keys: Keys) -> ToSign:
+    """Return the same, and coin and tokens that go back to two payers."""
+    whole = a_file(keys)
+    refunds = (
+        unsigned(6, keys.payout_address, PAYOUT_PATH, PAYER, value="5", nonce=1, refund=of(1)),
+        unsigned(7, keys.payout_address, PAYOUT_PATH, USDT, nonce=2, refund=of(2),
+                 data=erc20_transfer(OTHER_PAYER, Amount(30_000_000))),
+    )  # fmt: skip
+    return replace(whole, transactions=(*whole.transactions, *refunds))
+
+
+def of(number: int) -> RefundOf:
+    """Return a refund of a payment."""
+    asked_at = datetime(2026, 11, 29, 12, 30, tzinfo=UTC)
+    return RefundOf(id=UUID(int=100 + number), payment_id=UUID(int=number), asked_at=asked_at)
+
+
 def unsigned(number: int, sender: RawAddress, path: str, to: RawAddress, **more: Any) -> Unsigned:
     """Return a transaction of 100,000 gas at 2 gwei."""
-    plain = {"value": "0", "max_priority_fee_per_gas": str(GWEI)}
+    plain = {"value": "0", "max_priority_fee_per_gas": str(GWEI), "nonce": 0}
     one = Unsigned(
         id=UUID(int=number),
         why="a sweep of a test",
         sender=sender,
         path=path,
         to=to,
-        nonce=0,
         gas=100_000,
         max_fee_per_gas=str(2 * GWEI),
         **{**plain, **more},

@@ -47,7 +47,7 @@ class RefundingWorld(SweepingWorld):
         moving = (self._chain, transactor, self._pool, self.clock, self._news, self.signer)
         self.refunder = Refunder(*moving)
         for verb in () if self._sweeps else ("plan", "sweep"):
-            del duties[verb]
+            duties.pop(verb, None)
         return {**duties, "refund": self.refunder.run_once}
 
     @property
@@ -105,10 +105,11 @@ async def a_refunding_world(
     chain: Chain | None = None,
     purse: int = 10 * PURSE,
     sweeps: bool = False,
+    kind: type[RefundingWorld] = RefundingWorld,
 ) -> AsyncIterator[RefundingWorld]:
     """Yield a world that has read the chain to its head, with money in its payout wallet."""
     chain = chain or refunding()
-    world = RefundingWorld(pool, anvil, chain, urls or [anvil.url], sweeps=sweeps)
+    world = kind(pool, anvil, chain, urls or [anvil.url], sweeps=sweeps)
     await anvil.set_balance(world.signer.gas_address, PURSE)
     await anvil.set_balance(world.wallet, purse)
     await anvil.set_balance(REFUNDED, 0)

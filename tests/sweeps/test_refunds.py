@@ -193,6 +193,7 @@ async def test_where_refunds_are_off_it_is_said_how_to_turn_them_on(
     whole = refunding()
     unlimited = replace(whole, coin_terms=replace(whole.coin_terms, refund_per_day_max=None))
     held = replace(whole, settlement=replace(whole.settlement, mode=Settles.HOLD))
+    exported = replace(whole, settlement=replace(whole.settlement, mode=Settles.EXPORT))
     elsewhere = replace(whole, name=ChainName("elsewhere"))
     async with a_refunding_world(pool, anvil) as world:
         payment = await world.paid(100)
@@ -202,6 +203,7 @@ async def test_where_refunds_are_off_it_is_said_how_to_turn_them_on(
             (unlimited, world.signer, "refund_per_day_max in chains.yaml turns them on"),
             (held, world.signer, 'in the mode "hold"; refunds need "sweep"'),
             (whole, None, "Nothing can be signed here"),
+            (exported, None, r"\[settlement\] payout_wallet in config.toml names the wallet"),
             (elsewhere, world.signer, "is not served any more"),
         ):
             with pytest.raises(RefundsOff, match=says):

@@ -1,0 +1,83 @@
+"""Let another machine sign refunds, each with one nonce for ever.
+
+A refund that is decided is written with its nonce and handed out. What did not come back is handed
+out again by every export, in the same place of the payout wallet's line: whichever of them is
+signed, and however often, one transaction of them is mined (core/refund.py). It is the same to the
+byte, unless gas has become dearer; then it offers more, and what was signed before is known too.
+"""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from ctrip.core.bundles import RefundOf, Unsigned
+from ctrip.core.fees import Market
+from ctrip.core.paths import PAYOUT_PATH
+from ctrip.core.refund import EXPORTED, Refund, after, nonce_spent
+from ctrip.core.refund import next_step as decide
+from ctrip.core.sending import Sending, SendingState
+from ctrip.core.sweep import Send
+from ctrip.flows.decide_refund import RefundDecider
+from ctrip.flows.write_out import offered, worth, written
+from ctrip.store import offers, refunds, sendings
+from ctrip.store.pool import connection, transaction
+from ctrip.wallet.derive import checksum
+
+EXPORTED_MAX: Final = 1_000  # refunds that are new in a file
+
+
+class RefundExporter(RefundDecider):
+    """The refunds of one chain that are signed elsewhere."""
+
+    async def export(self) -> list[Unsigned]:
+        """Return the refunds that are to be signed: those of before, and then new ones."""
+        now, name = self._clock.now(), self.chain.name
+        async with connection(self._pool) as conn:
+            before = await offers.waiting(conn, name)
+            waiting = await refunds.due(conn, name, now, count_max=EXPORTED_MAX)
+        if not before and not waiting:
+            return []
+        market = await self._transactor.market()
+        next_nonce = await self._transactor.next_nonce(self.payout_wallet)
+        again = [await self._again(one, market, next_nonce) for one in before]
+        new = [await self._anew(refund, market) for refund in waiting]
+        return [one for one in (*again, *new) if one is not None]
+
+    async def _again(self, one: Sending, market: Market, next_nonce: int) -> Unsigned | None:
+        """Hand out once more what did not come back; not if it is doubtful what became of it."""
+        assert one.refund_id is not None, f"{one.id} is of no refund"  # noqa: S101
+        async with transaction(self._pool) as conn:
+            [now_is] = (await sendings.lock(conn, self.chain.name, [one.id])).values()
+            [refund] = await refunds.lock(conn, [one.refund_id])
+            if now_is.state is not SendingState.UNSIGNED or now_is.exported is None:
+                return None  # it came back just now
+            why = await self.why_not(conn, refund)
+            if now_is.sender != self.payout_wallet:
+                why = f"it was exported for another payout wallet, {now_is.sender}"
+            elif now_is.nonce < next_nonce:
+                why = nonce_spent(refund, now_is)
+            await refunds.say(conn, refund.id, why or EXPORTED)
+            if why:
+                return None
+            offer = now_is.exported
+            if dearer := self.dearer(offer, market):
+                offer = dearer
+                await offers.keep(conn, now_is.id, now=self._clock.now())
+                await sendings.export_at(conn, now_is.id, offer)
+        return self._to_sign(replace(now_is, exported=offer), refund)
+
+    async def _anew(self, refund: Refund, market: Market) -> Unsigned | None:
+        """Decide about a refund that was not exported yet."""
+        step = decide(refund, await self.view(refund, market))
+        if not isinstance(step, Send):
+            await self.note(after(refund, step, now=self._clock.now()))
+            return None
+        new = offered(await self.draw_up(refund, step), step.price)
+        return self._to_sign(new, refund) if await self.write(refund, new) else None
+
+    def _to_sign(self, one: Sending, refund: Refund) -> Unsigned:
+        """Put a refund into the words of the file."""
+        to = checksum(refund.recipient)
+        why = f"refund of payment {refund.payment_id}: {worth(one, self.chain)} to {to}"
+        of = RefundOf(id=refund.id, payment_id=refund.payment_id, asked_at=refund.created_at)
+        return written(one, self.chain, why, PAYOUT_PATH, refund=of)

@@ -270,12 +270,14 @@ class Next(StrEnum):
 
 
 def next_step(sending: Sending, outcomes: Sequence[Outcome], *, now: datetime) -> Next:
-    """Decide what to do for a sending that was brought up to date."""
+    """Decide what to do for a sending that was brought up to date; outcomes are as its versions."""
     if sending.state not in {SendingState.SIGNED, SendingState.SENT} or sending.doubted_at:
         return Next.WAIT
     if now - sending.newest.created_at > REPRICE_AFTER:
         return Next.REPRICE
-    return Next.WAIT if is_in_pool(outcomes) else Next.BROADCAST
+    # A dearer version that came back signed was shown to nobody yet, though an older one was.
+    asked = outcomes[-1:] if sending.exported else outcomes
+    return Next.WAIT if is_in_pool(asked) else Next.BROADCAST
 
 
 def is_in_pool(outcomes: Sequence[Outcome]) -> bool:

@@ -20,6 +20,7 @@ from ctrip.core.sending import Sending, SendingState, Version
 from ctrip.core.transaction import Transaction
 from ctrip.flows.refund import bring_on
 from ctrip.flows.settling import Settling
+from ctrip.flows.witness import disagreement
 from ctrip.store import blocks, refunds, sendings
 from ctrip.store.pool import Conn, connection, transaction
 
@@ -64,6 +65,9 @@ class Adopter(Settling):
         mined = outcome.mined
         if cursor is None or mined is None or mined.block_number > cursor.finalized:
             raise NotThat(f"--by: {found.tx_hash} is in no final block; wait until it is")
+        [opinion] = await self._transactor.second_look([outcome])
+        if opinion.second and not opinion.agrees:
+            raise NotThat(f"--by: {disagreement(outcome, opinion)}")
 
     async def _adopt(self, conn: Conn, refund: Refund, one: Sending, found: Transaction) -> None:
         """Follow a transaction as the refund's own."""

@@ -43,7 +43,11 @@ class Refunder(RefundDecider):
             waiting = await refunds.due(
                 conn, self.chain.name, self._clock.now(), count_max=LOOKED_AT_PER_PASS_MAX
             )
-            exported = await offers.waiting(conn, self.chain.name)
+            exported = [
+                one
+                for one in await offers.waiting(conn, self.chain.name)
+                if one.state is SendingState.UNSIGNED
+            ]
         if not waiting and not exported:
             return False
         market = await self._transactor.market()

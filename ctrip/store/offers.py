@@ -16,14 +16,14 @@ from ctrip.store.pool import Conn
 from ctrip.store.sendings import with_versions
 
 WAITING = """
-SELECT * FROM sendings WHERE chain = $1 AND state = 'unsigned' AND NOT final
-AND refund_id IS NOT NULL
+SELECT * FROM sendings WHERE chain = $1 AND state IN ('unsigned', 'signed', 'sent') AND NOT final
+AND refund_id IS NOT NULL AND exported_max_fee IS NOT NULL
 ORDER BY nonce
 """
 
 
 async def waiting(conn: Conn, chain: ChainName) -> list[Sending]:
-    """Return the refunds of a chain that were exported and have not come back, in their order."""
+    """Return the refunds of a chain that were exported and are in no block, in their order."""
     return await with_versions(conn, await conn.fetch(WAITING, chain))
 
 

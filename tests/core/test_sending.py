@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ctrip.core.ids import BlockNumber
+from ctrip.core.ids import Amount, BlockNumber
 from ctrip.core.outgoing import Outcome
 from ctrip.core.sending import (
     REPRICE_AFTER,
     Next,
+    Offer,
     Sending,
     SendingState,
     absorb,
@@ -21,7 +22,16 @@ from ctrip.core.sending import (
     next_step,
 )
 from tests.support.builders import CREATED, tx_hash
-from tests.support.sweeping import DEPOSIT, TREASURY, a_sending, a_version, in_pool, mined, unknown
+from tests.support.sweeping import (
+    DEPOSIT,
+    PRICE,
+    TREASURY,
+    a_sending,
+    a_version,
+    in_pool,
+    mined,
+    unknown,
+)
 
 DOUBT: Final = timedelta(minutes=15)
 SENT: Final = a_sending(state=SendingState.SENT, sent_at=CREATED)
@@ -100,6 +110,14 @@ def test_what_no_node_has_is_shown_again_and_what_one_has_is_waited_for() -> Non
     for sending in (a_sending(), SENT):
         assert next_step(sending, [unknown()], now=CREATED) is Next.BROADCAST
         assert next_step(sending, [in_pool()], now=CREATED) is Next.WAIT
+
+
+def test_a_version_that_came_back_signed_is_shown_though_a_node_has_an_older_one() -> None:
+    exported = replace(TWO_VERSIONS, exported=Offer(Amount(90), PRICE))
+    older, both = [in_pool(1), unknown(2)], [in_pool(1), in_pool(2)]
+    assert next_step(exported, older, now=CREATED) is Next.BROADCAST
+    assert next_step(exported, both, now=CREATED) is Next.WAIT
+    assert next_step(TWO_VERSIONS, older, now=CREATED) is Next.WAIT, "signed here, and shown then"
 
 
 @pytest.mark.parametrize("said", [in_pool(), unknown()])

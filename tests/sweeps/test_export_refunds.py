@@ -91,6 +91,41 @@ async def test_an_export_at_another_price_has_the_same_nonce_and_either_is_known
         await world.is_paid_once(payment)
 
 
+async def test_one_that_came_back_and_is_outbid_goes_out_again_and_offers_more(
+    pool: Pool, anvil: Anvil
+) -> None:
+    async with exporting_refunds(pool, anvil) as world:
+        payment = await world.asked()
+        await world.taker.take_raw(signed_elsewhere(await world.exporter.export()))
+        await world.look()
+        assert (await world.exporter.export()).transactions == (), "it is dear enough"
+        await anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(20 * GWEI))
+        await world.mine()
+        dearer = await world.exporter.export()
+        assert [one.nonce for one in dearer.transactions] == [0]
+        assert (await world.exporter.export()).transactions == dearer.transactions
+        assert (await world.states(), await world.nonces()) == (["sent"], [("sent", 0)])
+        assert await world.taker.take_raw(signed_elsewhere(dearer)) == 1
+        await world.look()
+        await anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(20 * GWEI))
+        await world.mine()
+        await world.look()
+        assert await world.states() == ["mined"], "by the dearer one, as the block is too dear"
+        await world.is_paid_once(payment)
+        assert await world.rows("SELECT count(*) AS n FROM sending_versions") == [(2,)]
+
+
+async def test_a_wallet_that_cannot_pay_more_offers_what_it_did(pool: Pool, anvil: Anvil) -> None:
+    async with exporting_refunds(pool, anvil) as world:
+        await world.asked()
+        [one] = (await world.exporter.export()).transactions
+        await anvil.set_balance(world.wallet, ETHER + one.gas * int(one.max_fee_per_gas))
+        await anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(20 * GWEI))
+        await world.mine()
+        [again] = (await world.exporter.export()).transactions
+        assert again == one
+
+
 async def test_no_field_of_a_refund_may_be_another(pool: Pool, anvil: Anvil) -> None:
     async with exporting_refunds(pool, anvil) as world:
         await world.asked()

@@ -195,8 +195,8 @@ class Follower(Settling):
                 market = await self._transactor.market()
                 if self._signer and is_outbid(one.newest.price, market):
                     await self._outbid(one, market)
-                elif not is_in_pool(outcomes if self._signer else outcomes[-1:]):
-                    await self._show_again(one)  # or what was signed elsewhere to outbid the others
+                elif not is_in_pool(outcomes):
+                    await self._show_again(one)
             case Next.WAIT:
                 pass
 

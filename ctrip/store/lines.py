@@ -6,7 +6,7 @@ from typing import Final
 from ctrip.core.ids import Amount, Asset, ChainName, RawAddress
 from ctrip.core.sending import Sending, SendingState
 from ctrip.store.pool import Conn
-from ctrip.store.sendings import with_versions
+from ctrip.store.versions import with_versions
 
 NONCES_END: Final = 2**63  # bigint; nobody gets there, but anybody can write it into a transaction
 

@@ -13,7 +13,7 @@ from ctrip.core.fees import Price
 from ctrip.core.ids import Amount, ChainName, SendingId
 from ctrip.core.sending import Offer, Sending
 from ctrip.store.pool import Conn
-from ctrip.store.sendings import with_versions
+from ctrip.store.versions import with_versions
 
 WAITING = """
 SELECT * FROM sendings WHERE chain = $1 AND state IN ('unsigned', 'signed', 'sent') AND NOT final

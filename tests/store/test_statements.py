@@ -75,7 +75,7 @@ HOT = {
     "sendings.OF_REFUNDS": "sendings_refund",
     "sendings.OPEN": "sendings_open",
     "lines.PROMISED": "sendings_line",
-    "sendings.VERSIONS": "sending_versions_sending",
+    "versions.VERSIONS": "sending_versions_sending",
     "sweepable.CANDIDATES": "transfers_unplanned",
     "sweepable.TAKEN": "transfers_sweep",
     "sweeps.DUE": "sweeps_live",

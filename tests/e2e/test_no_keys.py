@@ -27,6 +27,7 @@ EXPORT: Final = {
     "CTRIP_SETTLEMENT_MODE": "export",
     "CTRIP_SETTLEMENT_TREASURY": TREASURY,
     "CTRIP_SETTLEMENT_GAS_WALLET": Signer(bytearray(MNEMONIC.encode())).gas_address,
+    "CTRIP_SETTLEMENT_PAYOUT_WALLET": Signer(bytearray(MNEMONIC.encode())).payout_address,
 }
 
 

@@ -66,7 +66,10 @@ async def export(settings: Settings, chain: str) -> tuple[ToSign, list[str]]:
         waiting = [f"sweep {one.id}: {one.why}" for one in left if is_left(one)]
         return bundle, waiting + [f"refund {one.id}: {one.why}" for one in owed if is_owed(one)]
 
-    return await on_chain(settings, network_of(settings.networks, chain), work)
+    network = network_of(settings.networks, chain)
+    if network.chain.settlement.mode is not Settles.EXPORT:
+        raise ConfigError(f'{chain} is not settled by export; set mode = "export" for it')
+    return await on_chain(settings, network, work)
 
 
 def is_left(one: Sweep) -> bool:
@@ -106,7 +109,10 @@ def signatures_in(file: Path) -> ToSend | Raws:
 
 
 async def take(settings: Settings, came: ToSend | Raws) -> Taken:
-    """Take signatures that came back, and show nodes what may be shown."""
+    """Take signatures that came back, and show nodes what may be shown.
+
+    A refund may come back when its chain is not settled by exports any more.
+    """
 
     async def work(common: Common, _: Pool) -> Taken:
         taker = Taker(*common)
@@ -134,10 +140,6 @@ async def on_chain(
     settings: Settings, network: Network, work: Callable[[Common, Pool], Awaitable[T]]
 ) -> T:
     """Do something with what a duty of a chain's money is given."""
-    if network.chain.settlement.mode is not Settles.EXPORT:
-        raise ConfigError(
-            f'{network.chain.name} is not settled by export; set mode = "export" for it'
-        )
     async with outsides(settings, [network], connections=POOL_SIZE_MAX) as it:
         transactor = it.clients[network.chain.name].transactor()
         # A gateway's senders look by themselves, once a second.

@@ -26,7 +26,7 @@ from ctrip.store import lines, offers, refunds, sendings
 from ctrip.store.pool import Conn, connection, transaction
 from ctrip.wallet.derive import checksum
 
-EXPORTED_MAX: Final = 1_000  # refunds that are new in a file
+EXPORTED_MAX: Final = 1_000  # refunds in a file
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -43,8 +43,9 @@ class RefundExporter(RefundDecider):
         """Return the refunds that are to be signed: those of before, and then new ones."""
         now, name = self._clock.now(), self.chain.name
         async with connection(self._pool) as conn:
-            before = await offers.waiting(conn, name)
-            waiting = await refunds.due(conn, name, now, count_max=EXPORTED_MAX)
+            before = (await offers.waiting(conn, name))[:EXPORTED_MAX]
+            left = EXPORTED_MAX - len(before)
+            waiting = await refunds.due(conn, name, now, count_max=left)
         if not before and not waiting:
             return []
         market = await self._transactor.market()

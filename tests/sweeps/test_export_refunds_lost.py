@@ -96,6 +96,25 @@ async def test_one_that_came_back_and_lost_its_nonce_is_paid_again_only_when_tha
         await world.is_paid_once(payment)
 
 
+async def test_one_that_lost_its_nonce_to_a_newer_export_is_paid_when_that_comes_back(
+    pool: Pool, anvil: Anvil
+) -> None:
+    async with exporting_refunds(pool, anvil) as world:
+        payment = await world.asked()
+        old = signed_elsewhere(await world.exporter.export())
+        await anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(20 * GWEI))
+        await world.mine()
+        new = signed_elsewhere(await world.exporter.export())
+        await anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
+        await world.mine()
+        await world.taker.take_raw(old)
+        await by_hand(world, new)
+        await world.settle(5)
+        assert (await world.states(), await world.nonces()) == (["stuck"], [("taken", 0)])
+        assert await world.taker.take_raw(new) == 1
+        await world.is_paid_once(payment)
+
+
 async def test_a_transaction_that_says_nothing_of_the_refund_is_refused(
     pool: Pool, anvil: Anvil
 ) -> None:

@@ -53,7 +53,10 @@ class Adopter(Settling):
                     f" is of {one.sender}, nonce {one.nonce}"
                 )
             paid = is_paid_by(refund, found)
-            await (self._adopt if paid else self._release)(conn, refund, one, found)
+            if paid:
+                await self._adopt(conn, refund, one, found)
+            else:
+                await self._release(conn, refund, one)
         log.info("refund's nonce is told", refund_id=refund_id, tx_hash=found.tx_hash, paid=paid)
         return paid
 
@@ -82,7 +85,7 @@ class Adopter(Settling):
         await refunds.say(conn, refund.id, "")
         await bring_on(conn, [refund.id], now=version.created_at)
 
-    async def _release(self, conn: Conn, refund: Refund, one: Sending, _: Transaction) -> None:
+    async def _release(self, conn: Conn, refund: Refund, one: Sending) -> None:
         """Let a refund have another nonce."""
         await sendings.release(conn, one.id)
         waits = NOT_EXPORTED if self.chain.settlement.mode is Settles.EXPORT else ""

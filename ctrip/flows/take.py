@@ -37,6 +37,7 @@ from ctrip.store import lines, offers, payments, refunds, sendings, sweeps
 from ctrip.store.pool import Conn, transaction
 from ctrip.wallet.genuine import hash_of, signer_of
 
+FAULTS_SHOWN_MAX: Final = 20  # a file of another account has a fault in each transaction
 # A refund has one place in its line: whatever is signed of what was exported is the same payment.
 SIGNED_LATE: Final = UNDER_WAY | ON_CHAIN | {SendingState.TAKEN}
 
@@ -97,7 +98,7 @@ class Taker(Settling):
                 faults += await self._without_gas(conn, known)
                 faults += await self._unbacked(conn, known)
             if faults:
-                raise ForeignSignatures("\n".join(faults))
+                raise foreign(faults)
             new = [one for one in matched if not isinstance(one, str)]
             for sending, version in new:
                 await sendings.sign(conn, sending.id, version)
@@ -198,6 +199,14 @@ def came_as(named: str, raw: str, sending_id: SendingId | None) -> Came:
     if sender is None:
         return replace(came, fault="has a signature that is nobody's")
     return replace(came, outgoing=replace(found.outgoing, sender=sender))
+
+
+def foreign(faults: Sequence[str]) -> ForeignSignatures:
+    """Return the refusal of a file."""
+    left_out = len(faults) - FAULTS_SHOWN_MAX
+    more = [f"and {left_out} faults more"] if left_out > 0 else []
+    remedy = "nothing was taken; have the newest export signed as it is, and import that"
+    return ForeignSignatures("\n".join([*faults[:FAULTS_SHOWN_MAX], *more, remedy]))
 
 
 def fault_of(known: Sending | None, came: Came) -> str:

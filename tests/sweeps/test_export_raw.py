@@ -71,6 +71,24 @@ async def test_a_change_of_any_field_is_refused_by_its_name(pool: Pool, anvil: A
         assert await taker.take_raw(good) == 2
 
 
+async def test_a_refusal_names_no_more_faults_than_can_be_read_and_what_to_do(
+    pool: Pool, anvil: Anvil
+) -> None:
+    async with exporting(pool, anvil) as (_, _exporter, taker):
+        thief = Account.from_key(b"\x46" * 32)
+        plain = {"to": thief.address, "value": 1, "gas": 21_000, "gasPrice": 1, "chainId": 31337}
+        raws = [
+            str(thief.sign_transaction({**plain, "nonce": n}).raw_transaction.to_0x_hex())
+            for n in range(25)
+        ]
+        with pytest.raises(ForeignSignatures) as caught:
+            await taker.take_raw(raws)
+        lines = str(caught.value).splitlines()
+        assert len(lines) == 22
+        assert lines[20] == "and 5 faults more"
+        assert lines[21].endswith("have the newest export signed as it is, and import that")
+
+
 async def test_a_signature_by_another_key_is_refused_with_who_it_was(
     pool: Pool, anvil: Anvil
 ) -> None:

@@ -29,7 +29,8 @@ class Claim(Struct, frozen=True, kw_only=True, gc=False):
     format: Format
     revision: int  # of the endpoint
     failures: int  # of the endpoint, before this
-    slots: int = 1  # that the endpoint had; as many were claimed, or there were no more
+    width: int = 1  # slots of the endpoint, less what other senders hold of them
+    slots: int = 1  # that a claim could fill; as many were claimed, or there were no more
 
 
 class Ended(Struct, frozen=True, kw_only=True, gc=False):

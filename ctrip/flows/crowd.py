@@ -29,6 +29,11 @@ class Crowd:
         self._freed |= freed & self._crowded
         return bool(self._freed)
 
+    def has_more(self, one: EndpointId) -> None:
+        """Note that something is due for an endpoint again."""
+        self._crowded.add(one)
+        self._freed.add(one)
+
     def asks(self, holding: Collection[EndpointId]) -> Set[EndpointId]:
         """Begin a claim, with something of these under way; return who has nothing due if it
         is given nothing."""

@@ -23,10 +23,9 @@ MONTHS_AHEAD: Final = 3  # a gateway that runs is never without its next month
 
 # Each endpoint that has anything waiting is found by one step through the index, so the size
 # of the queue does not matter. Of each, no more are taken than it has slots: leases that run
-# count against them, those that ran out do not. Of its own leases a sender knows better which
-# hold a slot: not those whose answer came and is only to be written down, as many as there are
-# slots. A paused endpoint has none; one that failed has one, to try. A round is dealt before the
-# next, so that none fills the sender.
+# count against them, those that ran out do not. What its own leases come to a sender knows better
+# (lanes.py). A paused endpoint has no slot; one that failed has one, to try. A round is dealt
+# before the next, so that none fills the sender.
 #
 # The UPDATE stands alone and by place, so that there is no other plan for it, whatever the
 # queue's size was when it was planned; joined, its rows were once found by their endpoint, all
@@ -40,32 +39,32 @@ WITH RECURSIVE waiting AS (
             ORDER BY d.endpoint_id LIMIT 1)
     FROM waiting w WHERE w.endpoint_id IS NOT NULL
 ), free AS (
-    SELECT e.id, least(pace.allowed, CASE WHEN e.failures >= $6 THEN 1 ELSE e.concurrency_max END
+    SELECT e.id, least(pace.allowed, $2) AS allowed, coalesce(own.held, 0) AS held,
+        CASE WHEN e.failures >= $6 THEN 1 ELSE e.concurrency_max END
         - (SELECT count(*) FROM (SELECT FROM deliveries l WHERE l.endpoint_id = e.id
            AND l.claim_id IS NOT NULL AND l.due_at > $1 AND l.claim_id <> ALL($8::uuid[])
-           ORDER BY l.due_at LIMIT e.concurrency_max) AS lease)
-        - coalesce(greatest(own.held, own.leased - e.concurrency_max), 0), $2) AS slots,
+           ORDER BY l.due_at LIMIT e.concurrency_max) AS lease) AS width,
         e.kind, e.format, e.revision, e.failures, e.url
     FROM waiting w JOIN endpoints e ON e.id = w.endpoint_id
     LEFT JOIN unnest($4::text[], $5::int[]) AS pace (id, allowed) ON pace.id = e.id
-    LEFT JOIN unnest($9::text[], $10::int[], $11::int[]) AS own (id, leased, held)
-        ON own.id = e.id
+    LEFT JOIN unnest($9::text[], $10::int[]) AS own (id, held) ON own.id = e.id
     WHERE e.enabled AND (e.paused_until IS NULL OR e.paused_until <= $1)
 ), due AS (
     SELECT d.place, row_number() OVER (PARTITION BY free.id ORDER BY d.due_at) AS round
     FROM free CROSS JOIN LATERAL (
         SELECT ctid AS place, due_at FROM deliveries
         WHERE endpoint_id = free.id AND due_at <= $1
-        ORDER BY due_at LIMIT greatest(free.slots, 0) FOR UPDATE SKIP LOCKED) d
+        ORDER BY due_at LIMIT greatest(least(free.allowed, free.width - free.held), 0)
+        FOR UPDATE SKIP LOCKED) d
 ), taken AS (
     UPDATE deliveries SET attempts = attempts + 1, due_at = $3, claim_id = $7
     WHERE ctid = ANY(ARRAY(SELECT place FROM due ORDER BY round LIMIT $2))
     RETURNING event_id, endpoint_id, claim_id, attempts, faults, manual
 )
 SELECT t.event_id, t.endpoint_id, t.claim_id, t.attempts, t.faults, t.manual, v.payment_id,
-    v.sequence, v.type, v.created_at, v.body, e.kind, e.format, e.revision, e.failures, e.slots,
-    CASE e.kind WHEN 'site' THEN (SELECT webhook_url FROM payments WHERE id = v.payment_id)
-        ELSE e.url END AS url
+    v.sequence, v.type, v.created_at, v.body, e.kind, e.format, e.revision, e.failures, e.width,
+    least(e.allowed, e.width - e.held) AS slots, CASE e.kind WHEN 'site'
+        THEN (SELECT webhook_url FROM payments WHERE id = v.payment_id) ELSE e.url END AS url
 FROM taken t JOIN events v ON v.id = t.event_id JOIN free e ON e.id = t.endpoint_id
 """
 
@@ -74,11 +73,10 @@ class Leases(Struct, frozen=True, kw_only=True):
     """The leases of a sender that did not write their end yet."""
 
     ids: Collection[UUID]  # of the claims
-    leased: Mapping[EndpointId, int]  # of each endpoint that has any
-    held: Mapping[EndpointId, int]  # slots of it; a lease that was answered holds none
+    held: Mapping[EndpointId, int]  # slots; less than none if some are claimed ahead of them
 
 
-NO_LEASES: Final = Leases(ids=(), leased={}, held={})
+NO_LEASES: Final = Leases(ids=(), held={})
 
 
 async def claim(
@@ -108,9 +106,8 @@ async def claim(
         tried_after,
         claim_id,
         list(own.ids),
-        list(own.leased),
-        list(own.leased.values()),
-        [own.held.get(one, 0) for one in own.leased],
+        list(own.held),
+        list(own.held.values()),
     )
     return [convert({**row}, Claim) for row in rows]
 

@@ -7,10 +7,16 @@ from contextlib import asynccontextmanager
 import pytest
 
 from ctrip.core.endpoints import EndpointId
+from ctrip.flows import lanes
 from ctrip.store.pool import Pool, transaction
 from tests.flows.sender_world import Seat, SenderWorld
 
 PATIENCE_SECONDS = 5.0  # a call for a pass takes milliseconds; there is no look without one here
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_claimed_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "AHEAD_SECONDS", 0)
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ class Body:
         end = self.size + len(piece)
         if end > len(self._memory):
             self._memory.extend(bytes(max(end, 2 * len(self._memory)) - len(self._memory)))
-        self._memory[self.size : end] = piece
+        with memoryview(self._memory) as memory:  # a bytearray would copy the piece twice
+            memory[self.size : end] = piece
         self.size = end
 
     @contextmanager

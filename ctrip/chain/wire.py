@@ -206,10 +206,13 @@ class Endpoint:
         raise WireFault(f"{self.label}: {fault}", is_late=late)
 
     async def _read(self, response: aiohttp.ClientResponse, received: Body) -> None:
-        while piece := await response.content.readany():
+        """Take pieces as they came: to be had all at once they would be copied once more."""
+        piece, ends_chunk = await response.content.readchunk()
+        while piece or ends_chunk:
             received.add(piece)
             if received.size > ANSWER_BYTES_MAX:
                 raise self.outage("the answer is too long", TOO_LONG)
+            piece, ends_chunk = await response.content.readchunk()
 
     async def _excused(self, response: aiohttp.ClientResponse) -> WireFault:
         """Return the fault of an answer that is not 200, with what its body says of it."""

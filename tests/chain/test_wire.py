@@ -1,7 +1,10 @@
 """A node whose answers are no JSON-RPC: broken off, too long, out of order, or none."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from aiohttp import web
+from msgspec import json
 
 from ctrip.chain import wire
 from ctrip.chain.client import ChainOutage
@@ -42,6 +45,25 @@ async def test_a_bomb_is_not_unpacked(chain: RpcChain, node: LyingNode) -> None:
     node.lie_about(BLOCKS, bomb)
     with pytest.raises(ChainOutage, match=r"the answer is too long|no answer within"):
         await read(chain)
+
+
+@pytest.mark.parametrize("packed", [web.ContentCoding.identity, web.ContentCoding.gzip])
+async def test_an_answer_may_come_in_chunks(
+    chain: RpcChain, node: LyingNode, packed: web.ContentCoding
+) -> None:
+    def in_chunks(replies: list[Json]) -> web.Response:
+        whole = json.encode(replies)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for at in range(0, len(whole), 999):
+                yield whole[at : at + 999]
+
+        answer = web.Response(body=chunks())
+        answer.enable_compression(packed)
+        return answer
+
+    node.lie_about(BLOCKS, in_chunks)
+    assert [block.header.number for block in await read(chain)] == [3, 4, 5]
 
 
 async def test_replies_in_another_order_are_matched(chain: RpcChain, node: LyingNode) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Container, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from ctrip.chain import decode, transfers
+from ctrip.chain import decode, glance, transfers
 from ctrip.chain.blooms import Blooms
 from ctrip.chain.client import Ours
 from ctrip.chain.decode import (
@@ -28,7 +28,7 @@ from ctrip.chain.lanes import cut, few_at_once
 from ctrip.chain.transfers import Placed, Sought
 from ctrip.chain.wire import Call, Reply
 from ctrip.core.blocks import Block, Header
-from ctrip.core.ids import BlockNumber, RawAddress
+from ctrip.core.ids import BlockNumber, RawAddress, TxHash
 
 # Full blocks are large: at 2 MB each, ten stay below the 25 MB that geth answers at once.
 BLOCKS_PER_BATCH_MAX: Final = 10
@@ -43,9 +43,10 @@ class Whole(NamedTuple):
 
     header: Header
     bloom: str
-    transactions: Sequence[WireTransaction] | None  # in order; None: they were not asked for
-    paying: Sequence[WireTransaction] = ()  # of them
-    logs: Sequence[Placed] = ()
+    transactions: Sequence[TxHash] | None  # in order; None: they were not asked for
+    paying: Sequence[WireTransaction] = ()  # of them, those that offer coin to somebody
+    paid: Sequence[RawAddress] = ()  # by them
+    logs: Sequence[WireLog] = ()
 
 
 async def headers(
@@ -95,7 +96,8 @@ async def _piece(
 ) -> list[Block]:
     """Return as many blocks as go into one batch.
 
-    Most of what was sent is dropped before the next batch is read: money between strangers.
+    Most of what was sent is dropped before the next batch is read: money between strangers,
+    of which no more was looked at than who is offered something.
     """
     if asked.coin:
         wholes = await _headers_only(provider, numbers)
@@ -106,17 +108,24 @@ async def _piece(
         wholes = await _with_logs(provider, wholes, asked, blooms)
     if ours is None:
         return [built(whole, asked) for whole in wholes]
-    whose = await ours(offered(wholes))
+    whose = await ours({address for whole in wholes for address in offered(whole, asked)})
+    if not whose:
+        return [Block(header=whole.header) for whole in wholes]
     return [built(whole, asked, whose) for whole in wholes]
 
 
 async def _full(provider: Provider, numbers: Sequence[BlockNumber]) -> list[Whole]:
-    wholes = []
-    for wire in await _wires(provider, numbers):
-        paying = decode.paying(wire.transactions)
-        header = decode.header(wire)
-        wholes.append(Whole(header, wire.logs_bloom, wire.transactions, paying))
-    return wholes
+    return [whole(wire) for wire in await _wires(provider, numbers)]
+
+
+def whole(wire: WireBlock) -> Whole:
+    """Return what is kept of a block; at once, while it lies in the processor's cache."""
+    transactions = [tx.hash for tx in wire.transactions]
+    paying = [tx for tx in wire.transactions if tx.value != "0x0" and tx.to is not None]
+    if (paid := glance.recipients(paying)) is None:
+        paying = decode.paying(paying)
+        paid = [tx.to for tx in paying if tx.to is not None]
+    return Whole(decode.header(wire), wire.logs_bloom, transactions, paying, paid)
 
 
 async def _wires(provider: Provider, numbers: Sequence[BlockNumber]) -> list[WireBlock]:
@@ -165,32 +174,39 @@ async def _with_logs(
     provider: Provider, wholes: Sequence[Whole], asked: Sought, blooms: Blooms
 ) -> list[Whole]:
     logs = await _logs_of(provider, [whole.header for whole in wholes], asked)
-    with_logs = []
     for whole in wholes:
-        header = whole.header
-        found = transfers.placed(logs[header.number], header.number, header.number)
-        check_place(found, header, whole.transactions)
-        if not found:
-            await blooms.check_empty(provider, header, whole.bloom, asked)
-        with_logs.append(whole._replace(logs=found))
-    return with_logs
+        if not logs[whole.header.number]:
+            await blooms.check_empty(provider, whole.header, whole.bloom, asked)
+    return [whole._replace(logs=logs[whole.header.number]) for whole in wholes]
 
 
-def offered(wholes: Sequence[Whole]) -> set[RawAddress]:
-    """Return every address that blocks offer money to."""
-    found = {tx.to for whole in wholes for tx in whole.paying if tx.to is not None}
-    return found.union(*(transfers.offered(whole.logs) for whole in wholes))
+def offered(whole: Whole, asked: Sought) -> list[RawAddress]:
+    """Return every address that a block offers money to, if what was sent can be true."""
+    moved = glance.receivers(whole.logs, whole.header, whole.transactions, asked)
+    if moved is None:
+        found = placed(whole)
+        transfers.read(found, asked, ours=())
+        moved = transfers.offered(found)
+    return [*whole.paid, *moved]
 
 
 def built(whole: Whole, asked: Sought, ours: Container[RawAddress] | None = None) -> Block:
     """Return a block with what it offers to our addresses, or to everybody."""
-    got = transfers.read(whole.logs, asked, ours)
+    got = transfers.read(placed(whole), asked, ours)
     return Block(
         header=whole.header,
         calls=decode.native_calls(whole.paying, ours),
         logs=tuple(got.logs),
-        moves=tuple(placed.move for placed in got.moves),
+        moves=tuple(one.move for one in got.moves),
     )
+
+
+def placed(whole: Whole) -> list[Placed]:
+    """Return the logs of a block in their order, if they can be true."""
+    number = whole.header.number
+    found = transfers.placed(whole.logs, number, number)
+    check_place(found, whole.header, whole.transactions)
+    return found
 
 
 async def _logs_of(
@@ -247,7 +263,7 @@ def check_chained(headers: Sequence[Header], numbers: Sequence[BlockNumber]) -> 
 
 
 def check_place(
-    found: Sequence[Placed], header: Header, transactions: Sequence[WireTransaction] | None
+    found: Sequence[Placed], header: Header, transactions: Sequence[TxHash] | None
 ) -> None:
     """Check that logs are of this block, and of its transactions."""
     block_hash, count = header.hash, len(transactions or ())
@@ -257,5 +273,5 @@ def check_place(
             raise Contradiction("a log is of another block than the one asked for")
         if transactions is None:
             continue
-        if position >= count or transactions[position].hash.lower() != log.transaction_hash:
+        if position >= count or transactions[position].lower() != log.transaction_hash:
             raise Contradiction("a log is of another transaction than its position says")

@@ -72,6 +72,14 @@ class Sought(Struct, frozen=True):
     def topics(self) -> list[list[str]]:
         return [sorted({TRANSFER} | ({self.coin.topic} if self.coin else set()))]
 
+    def covers(self, contracts: Sequence[RawAddress], topics: Sequence[str]) -> bool:
+        """Tell whether logs of these contracts, with these first topics, were asked for."""
+        coins = {self.coin.contract} if self.coin else set()
+        [known] = self.topics
+        return set(contracts) - self.tokens <= coins and sum(map(topics.count, known)) == len(
+            topics
+        )
+
     def marks(self) -> list[tuple[str, RawAddress]]:
         """Return each topic with the contract whose log would have it."""
         tokens = [(TRANSFER, contract) for contract in sorted(self.tokens)]
@@ -153,10 +161,10 @@ def check_neighbours(below: Placed, above: Placed) -> None:
         raise Contradiction("a log is of another transaction than its position says")
 
 
-def offered(found: Sequence[Placed]) -> set[RawAddress]:
+def offered(found: Sequence[Placed]) -> list[RawAddress]:
     """Return every address that logs may move something to: it is always the last topic."""
-    recipients = {"0x" + one.log.topics[-1][-40:] for one in found if one.log.topics}
-    return cast("set[RawAddress]", recipients)
+    recipients = ["0x" + one.log.topics[-1][-40:] for one in found if one.log.topics]
+    return cast("list[RawAddress]", recipients)
 
 
 def read(found: Sequence[Placed], asked: Sought, ours: Container[RawAddress] | None = None) -> Read:

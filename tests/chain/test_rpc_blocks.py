@@ -73,14 +73,16 @@ async def test_a_log_that_cannot_be_true_is_inconsistent(
 ) -> None:
     log, words = LOG_FAULTS[name]
     node.logs[block_hash(4)] = [log]
-    with pytest.raises(InconsistentChain, match=f"^testnet: .*{words}"):
-        await read(chain)
+    for ours in (None, to_shop):
+        with pytest.raises(InconsistentChain, match=f"^testnet: .*{words}"):
+            await read(chain, ours=ours)
 
 
 async def test_two_logs_with_one_index_are_inconsistent(chain: RpcChain, node: LyingNode) -> None:
     node.logs[block_hash(4)] = [a_log(4), a_log(4, amount=8)]
-    with pytest.raises(InconsistentChain, match="the same index"):
-        await read(chain)
+    for ours in (None, to_shop):
+        with pytest.raises(InconsistentChain, match="the same index"):
+            await read(chain, ours=ours)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 Nearly all that a block holds is strangers'. Of that, only the addresses must be known, to ask
 whether one is ours, and that it hangs together. Both can be seen of a whole list, field by
-field, in a quarter of the time that it takes to read what each transaction and log is worth.
+field, in half the time that it takes to read what each transaction and log is worth.
 
 A glance judges nobody. What it does not find just as it should be, each log in its order and
 all hex in lower case, it does not know (None): whoever reads then judges log by log, as

@@ -17,7 +17,7 @@ from eth_account import Account
 
 from ctrip.core import bundles, vetting
 from ctrip.core.bundles import ToSend, ToSign, Unsigned
-from ctrip.core.ids import AMOUNT_MAX, NATIVE, Amount, Asset, TxHash
+from ctrip.core.ids import AMOUNT_MAX, NATIVE, Amount, Asset, RefundId, TxHash
 from ctrip.core.paths import index_in
 from ctrip.core.payment import Payment, Settles
 from ctrip.core.vetting import NOTHING
@@ -86,12 +86,12 @@ class ExportingWorld(RefundingWorld):
         assert await self.balance(REFUNDED, payment.asset) == amount
         assert await self.refunded(payment) == (amount, 1)
 
-    async def used(self, tx_hash: TxHash) -> bool:
-        """Say that a transaction has the nonce of the one refund."""
-        [refund] = await self.refunds()
+    async def used(self, tx_hash: TxHash, by: Unsigned | None = None) -> bool:
+        """Say that a transaction has the nonce of a refund; of the only one, unless it is said."""
+        ids = [by.refund.id] if by and by.refund else [row["id"] for row in await self.refunds()]
         found = await self.client.transaction(tx_hash)
         assert found is not None
-        return await self.adopter.used(refund["id"], found)
+        return await self.adopter.used(RefundId(ids[0]), found)
 
 
 @asynccontextmanager

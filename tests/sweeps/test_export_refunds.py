@@ -190,6 +190,25 @@ async def test_money_that_a_reorg_took_back_is_not_taken_when_it_comes_back_sign
         assert "a reorg took back" in await world.why()
 
 
+async def test_one_that_must_not_be_paid_any_more_lets_those_behind_it_go(
+    pool: Pool, anvil: Anvil
+) -> None:
+    async with exporting_refunds(pool, anvil) as world:
+        first, second = await world.asked(), await world.asked(70, in_tokens=True)
+        one, other = (await world.exporter.export()).transactions
+        async with transaction(pool) as conn:
+            held = {first.asset: "I19"}
+            await reconciliations.hold_assets(conn, world.chain.name, held, lift=True, now=CREATED)
+        assert (await world.exporter.export()).transactions == (other,)
+        nothing = await by_hand(world, [by_eth_account(one, to=one.sender, value="0x0")])
+        assert not await world.used(nothing, one)
+        await world.taker.take_raw([by_eth_account(other)])
+        await world.settle(5)
+        assert sorted(await world.states()) == ["final", "queued"]
+        assert await world.refunded(second) == (70, 1)
+        assert await world.refunded(first) == (0, 0)
+
+
 async def test_without_a_payout_wallet_refunds_are_off_and_sweeps_go_out(
     pool: Pool, anvil: Anvil
 ) -> None:

@@ -24,7 +24,7 @@ from ctrip.core.errors import ConfigError
 from ctrip.core.ids import Address, Amount, ChainName, RawAddress, raw
 from ctrip.core.outgoing import Outgoing, Signed
 
-TRANSACTIONS_MAX: Final = 10_000  # in a file; signing as many takes a second
+TRANSACTIONS_MAX: Final = 10_000  # in a file; checking and signing as many takes seconds
 GAS_MAX: Final = 2_000_000  # of one transaction; a transfer takes 21,000 to 100,000, on zkSync more
 NO_DATA: Final = "0x"
 

@@ -33,7 +33,8 @@ POOL: Final = 2  # connections
 LINES: Final = 5  # of those that take longest
 FILL: Final = """
 INSERT INTO wallets VALUES ('bench', $1 + 1);
-INSERT INTO cursors VALUES ('anvil', 2 * $1, '0x00', now(), 2 * $1, 2 * $1, 2 * $1, now());
+INSERT INTO cursors VALUES
+    ('anvil', 2 * $1, '0x00', now(), 2 * $1, 2 * $1, 2 * $1, 0, 2 * $1, now());
 INSERT INTO payments (id, owner, chain, chain_id, asset, currency, decimals, address, wallet,
     derivation_index, amount, confirmations_required, accepts_late, created_at, expires_at,
     watched_until, metadata, sequence, status, closed, detected_in_block, amount_received, settles)

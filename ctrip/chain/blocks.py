@@ -1,17 +1,19 @@
 """Blocks with their logs, from one endpoint: two calls for each, some batches at a time.
 
 Logs are read by block hash: a node that lacks the block then says so, where by number it
-would answer with an empty list, and money would be missed. Those that came with the newest
-block are kept if they name it. Where the chain logs its native coin the transactions are of
-no interest, and only headers are asked for.
+would answer with an empty list, and money would be missed. Where the chain logs its native
+coin the transactions are of no interest, and only headers are asked for.
+
+At a glance, only those blocks are read with their logs in which the data of some transaction
+names an address of ours. Those of the others are owed: spans.py reads them later.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from ctrip.chain import decode, glance, transfers
-from ctrip.chain.blooms import Blooms
+from ctrip.chain.blooms import Blooms, Glanced
 from ctrip.chain.client import Ours
 from ctrip.chain.decode import (
     AnyHeader,
@@ -25,6 +27,7 @@ from ctrip.chain.decode import (
 from ctrip.chain.endpoint import Provider
 from ctrip.chain.faults import Cure, cure_of_refusal
 from ctrip.chain.lanes import cut, few_at_once
+from ctrip.chain.mentions import mentioned
 from ctrip.chain.transfers import Placed, Sought
 from ctrip.chain.wire import Call, Reply
 from ctrip.core.blocks import Block, Header
@@ -46,7 +49,10 @@ class Whole(NamedTuple):
     transactions: Sequence[TxHash] | None  # in order; None: they were not asked for
     paying: Sequence[WireTransaction] = ()  # of them, those that offer coin to somebody
     paid: Sequence[RawAddress] = ()  # by them
+    named: Collection[RawAddress] = ()  # in the data of any
     logs: Sequence[WireLog] = ()
+    names_ours: bool = False
+    owes_logs: bool = False
 
 
 async def headers(
@@ -76,12 +82,19 @@ async def read(
     asked: Sought,
     blooms: Blooms,
     ours: Ours | None = None,
+    *,
+    sparing: bool = False,
 ) -> list[Block]:
     """Return these blocks, all of them, each with what it offers to our addresses."""
     size = HEADERS_PER_BATCH_MAX if asked.coin else BLOCKS_PER_BATCH_MAX
-    pieces = await few_at_once(
-        lambda piece: _piece(provider, piece, asked, blooms, ours), cut(numbers, size)
-    )
+    glanced = ours if sparing and not asked.coin else None
+
+    async def one(piece: Sequence[BlockNumber]) -> list[Block]:
+        if glanced:
+            return await _glanced(provider, piece, asked, blooms, glanced)
+        return await _piece(provider, piece, asked, blooms, ours)
+
+    pieces = await few_at_once(one, cut(numbers, size))
     read = [block for piece in pieces for block in piece]
     check_chained([block.header for block in read], numbers)
     return read
@@ -114,18 +127,40 @@ async def _piece(
     return [built(whole, asked, whose) for whole in wholes]
 
 
-async def _full(provider: Provider, numbers: Sequence[BlockNumber]) -> list[Whole]:
-    return [whole(wire) for wire in await _wires(provider, numbers)]
+async def _glanced(
+    provider: Provider, numbers: Sequence[BlockNumber], asked: Sought, blooms: Blooms, ours: Ours
+) -> list[Block]:
+    """Return blocks, with their logs only where something names an address of ours."""
+    wholes = await _full(provider, numbers, names=True)
+    check_chained([whole.header for whole in wholes], numbers)
+    whose = set(await ours({name for one in wholes for name in (*one.paid, *one.named)}))
+    wholes = [one._replace(names_ours=not whose.isdisjoint(one.named)) for one in wholes]
+    if not asked.contracts:
+        return [built(whole, asked, whose) for whole in wholes]
+    naming = await _with_logs(provider, [w for w in wholes if w.names_ours], asked, blooms)
+    if naming:
+        whose.update(await ours({to for whole in naming for to in offered(whole, asked)}))
+    read = {whole.header.hash: whole for whole in naming}
+    wholes = [read.get(w.header.hash) or w._replace(owes_logs=True) for w in wholes]
+    blooms.owe(Glanced(whole.header, whole.bloom) for whole in wholes if whole.owes_logs)
+    return [built(whole, asked, whose) for whole in wholes]
 
 
-def whole(wire: WireBlock) -> Whole:
+async def _full(
+    provider: Provider, numbers: Sequence[BlockNumber], *, names: bool = False
+) -> list[Whole]:
+    return [whole(wire, names=names) for wire in await _wires(provider, numbers)]
+
+
+def whole(wire: WireBlock, *, names: bool = False) -> Whole:
     """Return what is kept of a block; at once, while it lies in the processor's cache."""
     transactions = [tx.hash for tx in wire.transactions]
     paying = [tx for tx in wire.transactions if tx.value != "0x0" and tx.to is not None]
     if (paid := glance.recipients(paying)) is None:
         paying = decode.paying(paying)
         paid = [tx.to for tx in paying if tx.to is not None]
-    return Whole(decode.header(wire), wire.logs_bloom, transactions, paying, paid)
+    named = mentioned(tx.input for tx in wire.transactions) if names else ()
+    return Whole(decode.header(wire), wire.logs_bloom, transactions, paying, paid, named)
 
 
 async def _wires(provider: Provider, numbers: Sequence[BlockNumber]) -> list[WireBlock]:
@@ -151,22 +186,10 @@ def tip_at_hand(provider: Provider, number: BlockNumber) -> WireBlock | None:
     return at_hand
 
 
-def logs_at_hand(provider: Provider, header: Header, asked: Sought) -> Sequence[WireLog]:
-    """Return the logs that came with the endpoint's newest block, if it is this one; but once.
-
-    That there were none is no answer: only by its hash does a node say that it lacks a block.
-    """
-    newest, provider.tip_logs = provider.tip_logs, None
-    if newest is None or newest.asked != asked:
-        return ()
-    return newest.logs if all(log.block_hash == header.hash for log in newest.logs) else ()
-
-
 async def _headers_only(provider: Provider, numbers: Sequence[BlockNumber]) -> list[Whole]:
     calls = [Call(BY_NUMBER, (hex(number), False)) for number in numbers]
-    wires: list[WireHeader] = [
-        present(provider, reply) for reply in await provider.ask(calls, decode.HEADERS)
-    ]
+    replies = await provider.ask(calls, decode.HEADERS)
+    wires = [present(provider, reply) for reply in replies]
     return [Whole(decode.header(wire), wire.logs_bloom, None) for wire in wires]
 
 
@@ -198,6 +221,8 @@ def built(whole: Whole, asked: Sought, ours: Container[RawAddress] | None = None
         calls=decode.native_calls(whole.paying, ours),
         logs=tuple(got.logs),
         moves=tuple(one.move for one in got.moves),
+        names_ours=whole.names_ours,
+        owes_logs=whole.owes_logs,
     )
 
 
@@ -214,9 +239,7 @@ async def _logs_of(
 ) -> Mapping[BlockNumber, list[WireLog]]:
     """Return the logs of each block, by hash; in several calls where contracts are many."""
     logs: dict[BlockNumber, list[WireLog]] = {header.number: [] for header in headers}
-    at_hand = logs_at_hand(provider, headers[-1], asked)
-    logs[headers[-1].number] += at_hand
-    left = [(header, asked.contracts) for header in (headers[:-1] if at_hand else headers)]
+    left = [(header, asked.contracts) for header in headers]
     while left:
         size = provider.addresses_max
         parts = [(header, part) for header, contracts in left for part in cut(contracts, size)]

@@ -12,9 +12,9 @@ ever settled, the check is switched off for as long as the process lives, and th
 said aloud.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from eth_hash.auto import keccak
 
@@ -25,14 +25,23 @@ from ctrip.chain.endpoint import Provider
 from ctrip.chain.transfers import Sought
 from ctrip.chain.wire import Call
 from ctrip.core.blocks import Header
+from ctrip.core.ids import BlockHash, BlockNumber
 
 BITS: Final = 2048
 FULL: Final = BITS * 37 // 100  # bits; beyond it chance sets the 3 bits of an address in 1 of 20
 UNSETTLED_MAX: Final = 10  # doubts in a row; two endpoints settle one, and so do receipts
 DOUBTS_KEPT_MAX: Final = 64  # blocks that some endpoint called empty
+OWED_KEPT_MAX: Final = 64  # blocks whose logs are to be read yet: of some branches
 RECEIPTS: Final = "eth_getBlockReceipts"
 
 log = logs.get("ctrip.chain")
+
+
+class Glanced(NamedTuple):
+    """A block that was read without its logs."""
+
+    header: Header
+    bloom: str
 
 
 class Blooms:
@@ -43,6 +52,21 @@ class Blooms:
         self._chain = chain
         self._unsettled = 0
         self._said_empty: dict[str, set[str]] = {}  # labels, by block hash
+        self._owed: dict[str, Glanced] = {}  # by block hash, in the order in which they were read
+
+    def owe(self, blocks: Iterable[Glanced]) -> None:
+        """Remember blocks, to be checked when their logs are read."""
+        self._owed |= {block.header.hash: block for block in blocks}
+        while len(self._owed) > OWED_KEPT_MAX:
+            del self._owed[next(iter(self._owed))]
+
+    def owed(self, block: BlockHash, above: BlockNumber) -> Sequence[Glanced]:
+        """Return a block and those below it, newest first, as far as they are remembered."""
+        line = []
+        while (glanced := self._owed.get(block)) and glanced.header.number > above:
+            line.append(glanced)
+            block = glanced.header.parent_hash
+        return line
 
     async def check_empty(
         self, provider: Provider, header: Header, bloom: str, asked: Sought
@@ -84,14 +108,22 @@ class Blooms:
 
 
 def may_have(bloom: str, asked: Sought) -> bool:
+    """Tell whether a filter announces logs of those that are asked for, and not by chance."""
+    return bits_of(bloom).bit_count() <= FULL and announces(bloom, asked)
+
+
+def announces(bloom: str, asked: Sought) -> bool:
     """Tell whether a filter announces logs of those that are asked for."""
+    bits = bits_of(bloom)
+    return any(holds(bits, topic) and holds(bits, contract) for topic, contract in asked.marks())
+
+
+def bits_of(bloom: str) -> int:
+    """Return the bits of a filter."""
     try:
-        bits = int(bloom or "0x0", 16)
+        return int(bloom or "0x0", 16)
     except ValueError:
         raise Garbled("a bloom filter is not hex") from None
-    if not bits or bits.bit_count() > FULL:
-        return False
-    return any(holds(bits, topic) and holds(bits, contract) for topic, contract in asked.marks())
 
 
 def holds(bits: int, item: str) -> bool:

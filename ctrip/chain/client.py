@@ -9,9 +9,19 @@ from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
-from ctrip.core.blocks import Block, Head, Header, Holding, NativeMove, Opinion, Receipt, Span
+from ctrip.core.blocks import (
+    Block,
+    Head,
+    Header,
+    Holding,
+    NativeMove,
+    Opinion,
+    Receipt,
+    Span,
+    TokenLog,
+)
 from ctrip.core.errors import OutageError
-from ctrip.core.ids import Amount, BlockNumber, RawAddress, TxHash
+from ctrip.core.ids import Amount, BlockHash, BlockNumber, RawAddress, TxHash
 from ctrip.core.payment import Transfer
 from ctrip.core.price import NoRound, Round
 from ctrip.core.transaction import Transaction
@@ -69,6 +79,7 @@ class ChainClient(Protocol):
         *,
         tokens: Collection[RawAddress],
         ours: Ours | None = None,
+        glance: bool = False,
     ) -> list[Block]:
         """Return all blocks first..last, each with its logs of `tokens`, read by its hash.
 
@@ -78,6 +89,23 @@ class ChainClient(Protocol):
 
         Where the chain shows native moves as logs, these are the blocks' `moves` and `calls`
         is empty.
+
+        At a `glance`, a block has its logs only if its transactions' data names an address of
+        ours, and else owes them; unless its moves are logs.
+        """
+        ...
+
+    async def logs(
+        self,
+        above: BlockNumber,
+        last: BlockNumber,
+        block: BlockHash,
+        *,
+        tokens: Collection[RawAddress],
+    ) -> Sequence[TokenLog]:
+        """Return the logs of the blocks above..last, `above` excluded, that were left out.
+
+        `last` must still be this block, or it is InconsistentChain.
         """
         ...
 

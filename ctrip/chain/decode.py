@@ -51,6 +51,7 @@ class WireTransaction(Struct, frozen=True, gc=False):
     sender: RawAddress = field(name="from")
     value: str
     to: RawAddress | None = None  # null creates a contract
+    input: str | None = None
 
 
 class WireBlock(WireHeader, frozen=True, rename="camel", kw_only=True):
@@ -97,7 +98,6 @@ QUANTITIES: Final = replies(str)
 HEADERS: Final = replies(WireHeader)
 BLOCKS: Final = replies(WireBlock)
 LOGS: Final = replies(list[WireLog])
-TIPS: Final = replies(cast("type[WireBlock | list[WireLog]]", WireBlock | list[WireLog]))
 RECEIPTS: Final = replies(WireReceipt)
 FULL_RECEIPTS: Final = replies(WireFullReceipt)
 BLOCK_RECEIPTS: Final = replies(list[WireFullReceipt])

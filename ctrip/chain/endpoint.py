@@ -21,7 +21,6 @@ from ctrip.chain.decode import WireBlock
 from ctrip.chain.faults import SIZE, Cure, answers_no_logs, cure_of, cure_of_refusal, narrower
 from ctrip.chain.fitness import Bench, Pace, Score
 from ctrip.chain.lanes import cut, few_at_once
-from ctrip.chain.transfers import Newest
 from ctrip.chain.wire import (
     CALLS_PER_BATCH_MAX,
     Answer,
@@ -79,7 +78,6 @@ class Provider:
         self.is_behind = False  # its head is not where the others' are
         self.head: Header | None = None
         self.tip: WireBlock | None = None  # the head with its transactions, until that is read
-        self.tip_logs: Newest | None = None  # that came with it, likewise
         self.is_read_whole = False  # its last head was: so the next one is worth asking for whole
         self.inconsistencies = 0
         self.faults = 0

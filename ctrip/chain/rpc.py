@@ -19,7 +19,17 @@ from ctrip.chain.transactor import Transactor
 from ctrip.chain.transfers import Sought
 from ctrip.chain.wire import CALL_SECONDS_MAX, Endpoint
 from ctrip.clock import Clock
-from ctrip.core.blocks import Block, Head, Header, Holding, NativeMove, Opinion, Receipt, Span
+from ctrip.core.blocks import (
+    Block,
+    Head,
+    Header,
+    Holding,
+    NativeMove,
+    Opinion,
+    Receipt,
+    Span,
+    TokenLog,
+)
 from ctrip.core.chains import Chain
 from ctrip.core.ids import NATIVE, Amount, BlockHash, BlockNumber, RawAddress, TxHash
 from ctrip.core.payment import Transfer
@@ -83,13 +93,14 @@ class RpcChain:
         *,
         tokens: Collection[RawAddress],
         ours: Ours | None = None,
+        glance: bool = False,
     ) -> list[Block]:
-        """Return the blocks first..last, all of them, each with its logs of `tokens`."""
+        """Return the blocks first..last, all of them, each with its logs of `tokens`, or some."""
         numbers = [BlockNumber(number) for number in range(first, last + 1)]
         asked = self._sought(tokens)
 
         async def ask(provider: Provider) -> list[Block]:
-            return await blocks.read(provider, numbers, asked, self._blooms, ours)
+            return await blocks.read(provider, numbers, asked, self._blooms, ours, sparing=glance)
 
         if not numbers:
             return []
@@ -98,6 +109,22 @@ class RpcChain:
         while len(self._blocks_read) > BLOCKS_READ_MAX:
             del self._blocks_read[next(iter(self._blocks_read))]
         return read
+
+    async def logs(
+        self,
+        above: BlockNumber,
+        last: BlockNumber,
+        block: BlockHash,
+        *,
+        tokens: Collection[RawAddress],
+    ) -> Sequence[TokenLog]:
+        """Return the logs of the blocks above..last that were left out."""
+        asked = self._sought(tokens)
+
+        async def ask(provider: Provider) -> Sequence[TokenLog]:
+            return await spans.read_owed(provider, above, last, block, asked, self._blooms)
+
+        return await self._endpoints.ask(ask, needs=LOGS) if tokens and last > above else ()
 
     async def span(
         self,

@@ -5,6 +5,10 @@ the same batch asks for the first and the last block: if the last is there, so a
 below it, and its hash ties the logs to a branch. Where one batch is not enough, the last
 block is asked for once more at the end: it is still the same, or nothing is believed.
 
+Of blocks that were read without their logs the last is known by its hash. A log of that very
+block shows that the endpoint has it, and nothing else needs to be asked. Only where none is
+to be expected, as its bloom filter tells, or none came, the block is asked for beside the logs.
+
 A range that is too wide is cut, and the width remembered with the endpoint; so is the
 number of contracts.
 """
@@ -16,15 +20,15 @@ from msgspec.json import Decoder
 
 from ctrip.chain import decode, transfers
 from ctrip.chain.blocks import BY_NUMBER, present
-from ctrip.chain.blooms import Blooms
+from ctrip.chain.blooms import Blooms, announces
 from ctrip.chain.decode import Contradiction, Garbled, NotYet, WireHeader, WireLog
 from ctrip.chain.endpoint import Provider
 from ctrip.chain.faults import Cure, cure_of, cure_of_refusal
 from ctrip.chain.lanes import cut
 from ctrip.chain.transfers import Placed, Sought
 from ctrip.chain.wire import Answer, Call, Refusal, Reply, WireFault
-from ctrip.core.blocks import Header, Span
-from ctrip.core.ids import BlockNumber, RawAddress
+from ctrip.core.blocks import Header, Span, TokenLog
+from ctrip.core.ids import BlockHash, BlockNumber, RawAddress
 
 RANGES_PER_BATCH_MAX: Final = 3  # each may be as large as the endpoint gives at once
 
@@ -44,6 +48,14 @@ class Piece(NamedTuple):
         return self.last - self.first + 1
 
 
+class Gathered(NamedTuple):
+    """What was sent, in so many requests."""
+
+    blocks: Sequence[WireHeader]
+    logs: Sequence[WireLog]
+    requests: int
+
+
 class Ends(NamedTuple):
     """The blocks around a range."""
 
@@ -56,20 +68,59 @@ async def read(
     provider: Provider, above: BlockNumber, last: BlockNumber, asked: Sought, blooms: Blooms
 ) -> Span:
     """Return the logs of the blocks above..last, `above` excluded."""
+    got = await _gather(provider, above, last, asked, [above, last])
+    ends = ends_of(above, last, got.blocks)
+    if got.requests > 1:
+        await _check_still(provider, last, ends.last.hash)
+    return await _checked(provider, ends, got.logs, asked, blooms)
+
+
+async def read_owed(
+    provider: Provider,
+    above: BlockNumber,
+    last: BlockNumber,
+    block: BlockHash,
+    asked: Sought,
+    blooms: Blooms,
+) -> list[TokenLog]:
+    """Return the logs of the blocks above..last, where `last` is this block."""
+    seen = blooms.owed(block, above)
+    is_promised = bool(seen) and announces(seen[0].bloom, asked)
+    got = await _gather(provider, above, last, asked, [] if is_promised else [last])
+    if not got.blocks and not any(log.block_hash.lower() == block for log in got.logs):
+        got = await _gather(provider, above, last, asked, [last])
+    if got.blocks:
+        check_is(got.blocks[0], block)
+    if got.requests > 1:
+        await _check_still(provider, last, block)
+    found = transfers.placed(got.logs, above + 1, last)
+    check_branch([one for one in found if one.block == last], block)
+    for glanced in seen:
+        at_it = [one for one in found if one.block == glanced.header.number]
+        check_branch(at_it, glanced.header.hash)
+        if not at_it:
+            await blooms.check_empty(provider, glanced.header, glanced.bloom, asked)
+    return transfers.read(found, asked).logs
+
+
+async def _gather(
+    provider: Provider, above: int, last: int, asked: Sought, numbers: Sequence[int]
+) -> Gathered:
+    """Ask for the logs of the blocks above..last and, with the first of them, for some blocks."""
     left = [Piece(above + 1, last, asked.contracts)] if asked.contracts and last > above else []
-    ends: Ends | None = None
+    wires: list[WireHeader] | None = None
     logs: list[WireLog] = []
     requests = 0
-    while left or ends is None:
+    while left or wires is None:
         pieces = [small for piece in left for small in cut_to(provider, piece)]
         now, later = pieces[:RANGES_PER_BATCH_MAX], pieces[RANGES_PER_BATCH_MAX:]
-        calls = [] if ends else [by_number(above), by_number(last)]
+        calls = [by_number(number) for number in numbers] if wires is None else []
         answered = await _ask(provider, calls, now, asked)
         if answered is None:  # refused as a whole; the width was learnt
             continue
         requests += 1
-        if ends is None:
-            ends = ends_of(provider, above, last, answered[:2])
+        if wires is None:
+            wires = [block_of(provider, reply) for reply in answered[: len(calls)]]
         refused = []
         for piece, reply in zip(now, answered[len(calls) :], strict=True):
             if (found := logs_of(provider, piece, reply)) is None:
@@ -77,9 +128,7 @@ async def read(
             else:
                 logs += found
         left = [*refused, *later]
-    if requests > 1:
-        await _check_still(provider, ends.last)
-    return await _checked(provider, ends, logs, asked, blooms)
+    return Gathered(wires, logs, requests)
 
 
 async def _ask(
@@ -101,9 +150,9 @@ async def _ask(
         return None
 
 
-async def _check_still(provider: Provider, last: Header) -> None:
-    [reply] = await provider.ask([by_number(last.number)], decode.HEADERS)
-    if decode.header(present(provider, reply)) != last:
+async def _check_still(provider: Provider, last: BlockNumber, block: BlockHash) -> None:
+    [reply] = await provider.ask([by_number(last)], decode.HEADERS)
+    if decode.header(present(provider, reply)).hash != block:
         raise Contradiction("the chain changed while its logs were read")
 
 
@@ -112,26 +161,23 @@ async def _checked(
 ) -> Span:
     found = transfers.placed(logs, ends.anchor.number + 1, ends.last.number)
     at_last = [one for one in found if one.block == ends.last.number]
-    check_branch(at_last, ends.last)
+    check_branch(at_last, ends.last.hash)
     if asked.contracts and not at_last and ends.last.number > ends.anchor.number:
         await blooms.check_empty(provider, ends.last, ends.bloom, asked)
     got = transfers.read(found, asked)
     return Span(anchor=ends.anchor, last=ends.last, logs=tuple(got.logs), moves=tuple(got.moves))
 
 
-def ends_of(
-    provider: Provider,
-    above: BlockNumber,
-    last: BlockNumber,
-    answered: Sequence[Mixed],
-) -> Ends:
+def block_of(provider: Provider, reply: Mixed) -> WireHeader:
+    """Return a block that must be there."""
+    wire = present(provider, reply)
+    if isinstance(wire, list):
+        raise Garbled("a block is a list")
+    return wire
+
+
+def ends_of(above: BlockNumber, last: BlockNumber, wires: Sequence[WireHeader]) -> Ends:
     """Return the blocks around the range."""
-    wires = []
-    for reply in answered:
-        wire = present(provider, reply)
-        if isinstance(wire, list):
-            raise Garbled("a block is a list")
-        wires.append(wire)
     anchor, top = (decode.header(wire) for wire in wires)
     if (anchor.number, top.number) != (above, last):
         raise Contradiction("a block is of another height than the one asked for")
@@ -169,9 +215,15 @@ def cut_to(provider: Provider, piece: Piece) -> list[Piece]:
     ]
 
 
-def check_branch(found: Sequence[Placed], header: Header) -> None:
+def check_is(wire: WireHeader, block: BlockHash) -> None:
+    """Check that a block is the one that was read."""
+    if decode.header(wire).hash != block:
+        raise NotYet("it has another block in the place of one that was read")
+
+
+def check_branch(found: Sequence[Placed], block: BlockHash) -> None:
     """Check that logs are of this very block."""
-    if any(one.log.block_hash != header.hash for one in found):
+    if any(one.log.block_hash != block for one in found):
         raise Contradiction("a log is of another block than the one asked for")
 
 

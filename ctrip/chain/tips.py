@@ -10,27 +10,25 @@ due, and every other time a block sooner, so that one that comes sooner is notic
 payments are confirmed by a tag it is asked for each time.
 
 Who lets about a block time pass between two questions comes for a new block: where the last
-one was read whole, with its transactions, so is this one, in the same call, and its logs in the
-same batch. They are kept with the endpoint for whoever reads blocks next.
+one was read whole, with its transactions, so is this one, in the same call. It is kept with the
+endpoint for whoever reads blocks next.
 """
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from ctrip import logs
-from ctrip.chain import decode, transfers
+from ctrip.chain import decode
 from ctrip.chain.decode import Garbled, NotYet, WireBlock, WireHeader
-from ctrip.chain.endpoint import LOGS, Provider
+from ctrip.chain.endpoint import Provider
 from ctrip.chain.faults import Cure, cure_of_refusal, lacks_the_tag
-from ctrip.chain.transfers import Newest, Sought
 from ctrip.chain.wire import Call, Reply
 from ctrip.core.blocks import Header
 from ctrip.core.chains import Chain
 from ctrip.core.finality import Tag, Terms
-from ctrip.core.ids import BlockNumber, RawAddress
+from ctrip.core.ids import BlockNumber
 
 BY_NUMBER: Final = "eth_getBlockByNumber"
-TIP_LOGS: Final = "the newest block's logs"  # asked for before it is known
 # From one question for the tags to the next, by how often they had not moved.
 TAG_BLOCKS: Final = (1, 1, 2, 4, 8)
 LEAP_BLOCKS_MAX: Final = 32  # no chain is known to leap further, unless it was held up
@@ -92,8 +90,6 @@ class Polls:
         self._tagged: tuple[BlockNumber | None, BlockNumber | None] | None = None
         self._tagged_number = BlockNumber(0)  # the newest block then
         self._leaps = Leaps()
-        tokens = [RawAddress(token.asset) for token in chain.tokens if token.enabled]
-        self._sought = transfers.sought(tokens, chain.native)
 
     def begin(self, now: float) -> None:
         """Begin a question, which may go to several endpoints."""
@@ -130,7 +126,7 @@ class Polls:
     async def _whole(self, provider: Provider) -> Tips:
         """Ask for the newest block with its transactions; once more, if it has not come yet."""
         before, is_first = provider.head, not self._was_early
-        said = await whole_tip_of(provider, self._sought)
+        said = await whole_tip_of(provider)
         self._was_early = provider.is_read_whole = said.latest == before and is_first
         return said
 
@@ -142,30 +138,16 @@ async def tips_of(provider: Provider, chain: Chain, *, tags: Sequence[Tag]) -> T
         [Call(BY_NUMBER, (name, False)) for name in ("latest", *asked)], decode.HEADERS
     )
     latest = latest_of(provider, newest)
-    provider.head, provider.tip, provider.tip_logs = latest, None, None
+    provider.head, provider.tip = latest, None
     return with_tags(Tips(provider, latest), chain, asked, named)
 
 
-async def whole_tip_of(provider: Provider, sought: Sought) -> Tips:
-    """Ask for the newest block with its transactions and its logs.
-
-    The logs are asked for without its hash, which nobody knows yet: whoever takes them looks
-    whether they name it. A node that refuses such a question is not asked it again for a while.
-    """
+async def whole_tip_of(provider: Provider) -> Tips:
+    """Ask for the newest block with its transactions."""
     provider.is_read_whole = False  # until it is; and if it cannot be had, not so again
-    calls = [Call(BY_NUMBER, ("latest", True))]
-    fits = 0 < len(sought.contracts) <= provider.addresses_max
-    if fits and not (provider.lacks(TIP_LOGS) or provider.lacks(LOGS)):
-        calls.append(sought.in_newest())
-    newest, *others = await provider.ask(calls, decode.TIPS)
-    block = newest.result if isinstance(newest.result, WireBlock) else None
-    latest = latest_of(provider, Reply(result=block, error=newest.error))
-    provider.head, provider.tip, provider.tip_logs = latest, block, None
-    for reply in others:
-        if not isinstance(reply.result, list):
-            provider.lack(TIP_LOGS)
-        elif reply.result:
-            provider.tip_logs = Newest(sought, reply.result)
+    [newest] = await provider.ask([Call(BY_NUMBER, ("latest", True))], decode.BLOCKS)
+    latest = latest_of(provider, newest)
+    provider.head, provider.tip = latest, newest.result
     return Tips(provider, latest)
 
 

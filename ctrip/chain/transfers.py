@@ -90,20 +90,9 @@ class Sought(Struct, frozen=True):
             "eth_getLogs", ({"blockHash": block, "address": contracts, "topics": self.topics},)
         )
 
-    def in_newest(self) -> Call:
-        range_ = {"fromBlock": "latest", "toBlock": "latest"}
-        return Call("eth_getLogs", ({**range_, "address": self.contracts, "topics": self.topics},))
-
     def in_range(self, first: int, last: int, contracts: Sequence[RawAddress]) -> Call:
         range_ = {"fromBlock": hex(first), "toBlock": hex(last)}
         return Call("eth_getLogs", ({**range_, "address": contracts, "topics": self.topics},))
-
-
-class Newest(NamedTuple):
-    """The logs of the newest block, and what was asked for; at least one, so that they name it."""
-
-    asked: Sought
-    logs: Sequence[WireLog]
 
 
 class Placed(Struct, frozen=True, gc=False):

@@ -76,6 +76,8 @@ class Block(Struct, frozen=True, kw_only=True):
     calls: tuple[NativeCall, ...] = ()
     logs: tuple[TokenLog, ...] = ()
     moves: tuple[NativeMove, ...] = ()
+    names_ours: bool = False  # the data of one of its transactions has an address of ours
+    owes_logs: bool = False  # they were left for later
 
 
 class Span(Struct, frozen=True, kw_only=True):

@@ -5,16 +5,20 @@ on from there in windows. When the chain no longer contains the cursor's block, 
 blocks since the fork are read again in one window that reaches at least as far as the
 cursor did, so that what was dropped and what replaced it are written together: a
 transfer that was only moved to another block is never seen as lost.
+
+Near its tip a slow chain is read at a glance: logs are read with a block only if its
+transactions name an address of ours. Those of other blocks are owed for a while, and then
+read in one call for all of them. None is owed of a block that is final.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
 
 from ctrip.core.blocks import Block, Head, Header
-from ctrip.core.chains import Chain
+from ctrip.core.chains import Chain, NativeSource
 from ctrip.core.ids import BlockHash, BlockNumber
 
 # Full blocks held in memory at once: 32 of Ethereum's are about 10 MB.
@@ -25,6 +29,12 @@ SPAN_BLOCKS_MAX: Final = 2_000
 RANGE_BELOW_SECONDS: Final = 2.0
 # Behind by more than this, the newest blocks are read first and the gap beside them.
 BEHIND_MAX: Final = 256
+# Blocks kept to find a fork among; deeper than any chain's distance to finality in blocks.
+BLOCKS_KNOWN_MAX: Final = 5_000
+# What no transaction names is looked for after so many blocks, and a minute at most: it is rare,
+# and people who pay wait no longer for it than for a few confirmations.
+UNNAMED_BLOCKS_MAX: Final = 4
+UNNAMED_SECONDS_MAX: Final = 60.0
 # Without a new block for so long a chain stands still: five blocks, and a minute at least.
 PATIENCE_BLOCKS: Final = 5
 PATIENCE_SECONDS_MIN: Final = 60.0
@@ -37,6 +47,8 @@ class Cursor(Struct, frozen=True, kw_only=True):
     hash: BlockHash
     finalized: BlockNumber  # never falls
     safe: BlockNumber  # nor does this
+    logged: BlockNumber  # the logs of the blocks above it are owed
+    named: BlockNumber  # the last block that was seen to name an address of ours
     time: datetime
     moved_at: datetime  # by our clock, when the newest of its blocks was read
 
@@ -81,6 +93,34 @@ def is_far_behind(cursor: Cursor, head: Head) -> bool:
 def is_read_by_ranges(chain: Chain) -> bool:
     """Tell whether a chain makes blocks faster than they are worth reading one by one."""
     return chain.block_seconds < RANGE_BELOW_SECONDS
+
+
+def unnamed_blocks(chain: Chain) -> int:
+    """Return for how many blocks what no transaction names may wait."""
+    return min(UNNAMED_BLOCKS_MAX, max(1, int(UNNAMED_SECONDS_MAX / chain.block_seconds)))
+
+
+def is_glanced_at(chain: Chain, cursor: Cursor, head: Head) -> bool:
+    """Tell whether blocks may be read without their logs: nothing of them is final, and few came.
+
+    Where coin moves by logs these are read with each block, for no transaction need name it.
+    """
+    few = head.latest.number - cursor.number <= unnamed_blocks(chain)
+    seldom = chain.block_seconds > UNNAMED_SECONDS_MAX
+    by_logs = chain.native is not NativeSource.TRANSACTIONS
+    return few and not (seldom or by_logs) and head.finalized <= cursor.number
+
+
+def is_due(chain: Chain, cursor: Cursor, head: Head, last: BlockNumber) -> bool:
+    """Tell whether owed logs must be read before the blocks up to `last` owe theirs."""
+    final = min(head.finalized, last)
+    return last - cursor.logged > unnamed_blocks(chain) or final > cursor.logged
+
+
+def is_overdue(cursor: Cursor, now: datetime) -> bool:
+    """Tell whether logs are owed and no block has come for so long that none is waited for."""
+    waited = now - cursor.moved_at >= timedelta(seconds=UNNAMED_SECONDS_MAX)
+    return cursor.logged < cursor.number and waited
 
 
 def patience(chain: Chain) -> float:

@@ -1,6 +1,7 @@
 """Let deadlines pass, by two clocks: ours, and that of the newest block that was read.
 
-A payment expires when its chain, too, has come past the deadline and was read so far.
+A payment expires when its chain, too, has come past the deadline and was read so far,
+its logs too.
 Until then there may be money in a block before the deadline that we have not seen; so a
 chain that halts, or endpoints that are down, stop the deadlines with them.
 """

@@ -10,7 +10,7 @@ What transactions of our own bring to an address, coin for its gas, is nobody's 
 from collections.abc import Collection, Sequence
 
 from ctrip.chain.client import ChainClient, InconsistentChain, Ours
-from ctrip.core.blocks import Block, NativeMove, Span, TokenLog
+from ctrip.core.blocks import Block, NativeMove, PlacedMove, TokenLog
 from ctrip.core.chains import Chain
 from ctrip.core.ids import BlockHash, BlockNumber, RawAddress
 from ctrip.core.matching import Found, calls_to_check, match, recipients, succeeded
@@ -53,30 +53,36 @@ def lookup(pool: Pool) -> Ours:
     return ours
 
 
-async def only_ours(chain: Chain, client: ChainClient, pool: Pool, span: Span) -> tuple[Block, ...]:
-    """Return those blocks of a span in which something went to an address of ours.
+async def only_ours(
+    chain: Chain,
+    client: ChainClient,
+    pool: Pool,
+    shown: Sequence[TokenLog],
+    moves: Sequence[PlacedMove] = (),
+) -> tuple[Block, ...]:
+    """Return those blocks of a range in which something went to an address of ours.
 
-    A span has no headers; those that are needed are asked for, and must be the blocks that
+    Logs come without headers; those that are needed are asked for, and must be the blocks that
     the logs named.
     """
-    offered = {log.recipient for log in span.logs} | {p.move.recipient for p in span.moves}
+    offered = {log.recipient for log in shown} | {placed.move.recipient for placed in moves}
     async with connection(pool) as conn:
         ours = await payment_sets.owners(conn, list(offered)) if offered else {}
     logs: dict[tuple[BlockNumber, BlockHash], list[TokenLog]] = {}
-    moves: dict[tuple[BlockNumber, BlockHash], list[NativeMove]] = {}
-    for log in span.logs:
+    moved: dict[tuple[BlockNumber, BlockHash], list[NativeMove]] = {}
+    for log in shown:
         if log.recipient in ours:
             logs.setdefault((log.block_number, log.block_hash), []).append(log)
-    for placed in span.moves:
+    for placed in moves:
         if placed.move.recipient in ours:
             place = (placed.block_number, placed.block_hash)
-            moves.setdefault(place, []).append(placed.move)
-    places = sorted(logs.keys() | moves.keys())
+            moved.setdefault(place, []).append(placed.move)
+    places = sorted(logs.keys() | moved.keys())
     headers = await client.headers([number for number, _ in places]) if places else []
     if [(header.number, header.hash) for header in headers] != places:
         raise InconsistentChain(f"{chain.name}: a log is of another branch than its block")
     return tuple(
-        Block(header=header, logs=tuple(logs.get(place, ())), moves=tuple(moves.get(place, ())))
+        Block(header=header, logs=tuple(logs.get(place, ())), moves=tuple(moved.get(place, ())))
         for header, place in zip(headers, places, strict=True)
     )
 

@@ -23,7 +23,7 @@ from ctrip.core.changes import Change, TransferSeen
 from ctrip.core.ids import NATIVE, Amount, BlockNumber, PaymentId
 from ctrip.core.matching import Found
 from ctrip.core.payment import Transfer
-from ctrip.core.scan import Cursor
+from ctrip.core.scan import Cursor, unnamed_blocks
 from ctrip.flows.apply import apply
 from ctrip.flows.on_chain import OnChain
 from ctrip.flows.trace_back import Search, Suspect
@@ -34,9 +34,6 @@ from ctrip.store.pool import connection, transaction
 
 # Between passes. A pass in which nothing came costs one call for 300 addresses.
 PROBE_SECONDS: Final = 10.0
-# From pass to pass where a block takes longer than that: balances of each would be a third of
-# all that is asked there, and what they show is many blocks away from being confirmed.
-BLOCKS_MIN: Final = 2
 # A payment is looked at for so long after its deadline: its money may have come in time, and
 # where only balances show it, finality may take a quarter of an hour.
 AFTER_DEADLINE: Final = timedelta(minutes=30)
@@ -71,11 +68,16 @@ class Probe(OnChain):
         return await self._look(cursor)
 
     def _is_early(self, cursor: Cursor) -> bool:
-        """Tell whether so few blocks came since the last pass that the next may do for them."""
+        """Tell whether so few blocks came since the last pass that the next may do for them.
+
+        Where blocks are slow, balances of each would be a third of all that is asked. But who
+        makes a contract pay us mostly names our address: then it is looked at once.
+        """
         if self._clear is None or self._clear.hash == cursor.hash:
             return self._clear is not None
-        blocks = cursor.number - self._clear.number
-        return self.chain.block_seconds > PROBE_SECONDS and 0 < blocks < BLOCKS_MIN
+        if self.chain.block_seconds <= PROBE_SECONDS or cursor.named > self._clear.number:
+            return False
+        return 0 < cursor.number - self._clear.number < unnamed_blocks(self.chain)
 
     async def _look(self, cursor: Cursor) -> bool:
         """Compare the open addresses with the record, at the cursor."""

@@ -34,6 +34,17 @@ class Reading(Struct, frozen=True):
     def last(self) -> BlockNumber:
         return self.blocks[-1].header.number if self.blocks else self.above
 
+    @property
+    def named(self) -> BlockNumber:
+        """The last block that names an address of ours; 0 for none."""
+        naming = [block.header.number for block in self.blocks if block.names_ours]
+        return max(naming, default=BlockNumber(0))
+
+    def logged(self, before: BlockNumber) -> BlockNumber:
+        """Return up to where all logs were read with this, where they were up to `before`."""
+        owes = any(block.owes_logs for block in self.blocks)
+        return min(before, self.above) if owes or before < self.above else self.last
+
 
 async def record(
     pool: Pool,
@@ -71,7 +82,16 @@ async def record(
         if reading.blocks and now - cursor.moved_at > timedelta(seconds=patience_seconds):
             await give_time_back(conn, chain, cursor, changes, now)
         events = await apply(conn, changes, now=now)
-        await blocks.move(conn, name, to=to, finalized=final, safe=moved.safe, now=now)
+        await blocks.move(
+            conn,
+            name,
+            to=to,
+            finalized=final,
+            safe=moved.safe,
+            logged=reading.logged(cursor.logged),
+            named=reading.named,
+            now=now,
+        )
     return events
 
 

@@ -22,11 +22,10 @@ from ctrip.core.blocks import Span
 from ctrip.core.chains import NativeSource
 from ctrip.core.ids import NATIVE, Asset, BlockHash, BlockNumber, RawAddress, TxHash
 from ctrip.core.matching import Found
-from ctrip.core.scan import SPAN_BLOCKS_MAX
+from ctrip.core.scan import BLOCKS_KNOWN_MAX, SPAN_BLOCKS_MAX
 from ctrip.flows.find import find, only_ours, tokens_of
 from ctrip.flows.on_chain import OnChain
 from ctrip.flows.rescan import credit, hold_head, unrecorded
-from ctrip.flows.watch import BLOCKS_KNOWN_MAX
 from ctrip.store import blocks, payment_sets, rescans
 from ctrip.store.pool import connection, transaction
 from ctrip.store.rescans import Recorded
@@ -147,7 +146,7 @@ class Rereader(OnChain):
         more = without(span, logged)
         if not more.logs and not more.moves:
             return []
-        whole = await only_ours(self.chain, self._client, self._pool, more)
+        whole = await only_ours(self.chain, self._client, self._pool, more.logs, more.moves)
         return await find(self.chain, self._client, self._pool, whole)
 
 

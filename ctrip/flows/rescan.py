@@ -26,11 +26,10 @@ from ctrip.core.errors import ConfigError
 from ctrip.core.events import PaymentEvent
 from ctrip.core.ids import BlockHash, BlockNumber, ChainName, PaymentId
 from ctrip.core.matching import Found
-from ctrip.core.scan import BLOCKS_PER_WINDOW_MAX, Window
+from ctrip.core.scan import BLOCKS_KNOWN_MAX, BLOCKS_PER_WINDOW_MAX, Window
 from ctrip.flows.apply import apply
 from ctrip.flows.find import find, lookup, tokens_of
 from ctrip.flows.on_chain import OnChain
-from ctrip.flows.watch import BLOCKS_KNOWN_MAX
 from ctrip.store import blocks, rescans
 from ctrip.store.pool import Conn, connection, transaction
 from ctrip.store.rescans import Recorded, Rescan

@@ -6,7 +6,8 @@ older than the blocks, and an address that was shown to anyone before a block wa
 found in it.
 
 How a pass reads depends on what there is to read. Slow chains block by block, logs by
-block hash. Fast ones by ranges: the logs of all blocks since the last pass in one batch,
+block hash; near the tip at a glance, so that the logs of most blocks are owed for a while
+(flows/make_up.py). Fast ones by ranges: the logs of all blocks since the last pass in one batch,
 and the blocks themselves only where native coin has come, which balances tell. With
 nothing open, only the head. Far behind, as after hours of downtime, the newest blocks
 come first, and what lies between is left as a gap for flows/rescan.py.
@@ -30,17 +31,16 @@ from ctrip.core.errors import InvariantError
 from ctrip.core.ids import Amount, BlockNumber, PaymentId
 from ctrip.core.matching import Found
 from ctrip.core.rhythm import Rhythm, heard
-from ctrip.core.scan import Cursor, Window
+from ctrip.core.scan import BLOCKS_KNOWN_MAX, Cursor, Window
 from ctrip.flows.find import find, lookup, only_ours, tokens_of
 from ctrip.flows.health import Health
+from ctrip.flows.make_up import is_due, make_up
 from ctrip.flows.on_chain import OnChain
 from ctrip.flows.record import Reading, record
 from ctrip.flows.weigh import unexplained
 from ctrip.store import blocks, payment_sets
 from ctrip.store.pool import Pool, connection, transaction
 
-# Blocks kept to find a fork among; deeper than any chain's distance to finality in blocks.
-BLOCKS_KNOWN_MAX: Final = 5_000
 # A chain that is new to us may lose its newest blocks before we have seen any others.
 START_DEPTH: Final = 128
 
@@ -101,6 +101,8 @@ class Watcher(OnChain):
             await self._start(head)
             return False
         reading = await self._read_on(cursor, head) or await self._read_again(cursor, head)
+        if reading is not None and is_due(self.chain, cursor, head, reading, self._clock.now()):
+            cursor = await self._make_up(cursor, reading)
         deeper = head.finalized > cursor.finalized or head.safe > cursor.safe
         if reading is not None and reading.blocks:
             await self._write(cursor, head, reading)
@@ -139,8 +141,15 @@ class Watcher(OnChain):
             return await self._read_span(cursor, head)
         window = scan.plan(cursor, head)
         assert window is not None  # noqa: S101  the head is above the cursor
-        read = await self._blocks(window)
+        read = await self._blocks(window, glance=scan.is_glanced_at(self.chain, cursor, head))
         return Reading(cursor.number, read) if scan.continues(window, read) else None
+
+    async def _make_up(self, cursor: Cursor, reading: Reading) -> Cursor:
+        """Read the logs that are owed below a reading."""
+        now = self._clock.now()
+        if await make_up(self.chain, self._client, self._pool, cursor, reading, now=now):
+            self._news.set()
+        return replace(cursor, logged=reading.above)
 
     async def _jump(self, cursor: Cursor, to: Header, *, skipped: bool) -> Reading | None:
         """Go on from another block of the cursor's branch, without reading those between."""
@@ -164,7 +173,7 @@ class Watcher(OnChain):
             return None
         if by_balance and await self._coin_came(span.last):
             return await self._read_whole(cursor, last)
-        ours = await only_ours(self.chain, self._client, self._pool, span)
+        ours = await only_ours(self.chain, self._client, self._pool, span.logs, span.moves)
         top = () if ours and ours[-1].header == span.last else (Block(header=span.last),)
         return Reading(cursor.number, (*ours, *top))
 
@@ -238,11 +247,13 @@ class Watcher(OnChain):
             for block, of_block in zip(reading.blocks, moves, strict=True)
         )
 
-    async def _blocks(self, window: Window) -> tuple[Block, ...]:
-        read = await self._client.blocks(
-            window.first, window.last, tokens=self._tokens, ours=lookup(self._pool)
+    async def _blocks(self, window: Window, *, glance: bool = False) -> tuple[Block, ...]:
+        ours = lookup(self._pool)
+        return tuple(
+            await self._client.blocks(
+                window.first, window.last, tokens=self._tokens, ours=ours, glance=glance
+            )
         )
-        return tuple(read)
 
     async def _headers(self, *numbers: BlockNumber) -> list[Header]:
         """Return headers that must be there."""

@@ -22,8 +22,7 @@ class Place(Struct, frozen=True, kw_only=True):
     """Where a chain's reading stands, for those who wait on it."""
 
     chain: ChainName
-    number: BlockNumber
-    hash: BlockHash
+    number: BlockNumber  # of the block up to which all was read but gaps
     finalized: BlockNumber
     safe: BlockNumber
     time: datetime  # of the block up to which all was read, gaps below it included
@@ -31,8 +30,8 @@ class Place(Struct, frozen=True, kw_only=True):
 
 
 START = """
-INSERT INTO cursors (chain, number, hash, time, finalized, safe, reread, moved_at)
-VALUES ($1, $2, $3, $4, $5, $6, $2, $7) ON CONFLICT (chain) DO NOTHING
+INSERT INTO cursors (chain, number, hash, time, finalized, safe, logged, named, reread, moved_at)
+VALUES ($1, $2, $3, $4, $5, $6, $2, 0, $2, $7) ON CONFLICT (chain) DO NOTHING
 """
 
 
@@ -45,7 +44,9 @@ async def start(conn: Conn, chain: ChainName, head: Head, *, now: datetime) -> b
     return status == "INSERT 0 1"
 
 
-CURSOR = "SELECT number, hash, finalized, safe, time, moved_at FROM cursors WHERE chain = $1"
+CURSOR = """
+SELECT number, hash, finalized, safe, logged, named, time, moved_at FROM cursors WHERE chain = $1
+"""
 
 
 async def cursor(conn: Conn, chain: ChainName) -> Cursor | None:
@@ -54,10 +55,14 @@ async def cursor(conn: Conn, chain: ChainName) -> Cursor | None:
     return None if row is None else convert({**row}, Cursor)
 
 
+# Above the final block, below which no logs are owed, all blocks are held.
 PLACES = """
-SELECT chain, number, hash, finalized, safe, moved_at, least(time, (
-    SELECT min(read_until) FROM rescans r
-    WHERE r.chain = c.chain AND cause = 'gap' AND ended_at IS NULL)) AS time
+SELECT chain, logged AS number, finalized, safe, moved_at, least(
+    CASE WHEN logged = number THEN time ELSE (
+        SELECT time FROM blocks b WHERE b.chain = c.chain AND b.number <= logged
+        ORDER BY b.number DESC LIMIT 1) END,
+    (SELECT min(read_until) FROM rescans r
+     WHERE r.chain = c.chain AND cause = 'gap' AND ended_at IS NULL)) AS time
 FROM cursors c
 """
 
@@ -68,7 +73,7 @@ async def places(conn: Conn) -> dict[ChainName, Place]:
 
 
 WHOLE = """
-SELECT number, hash, finalized, safe, time, moved_at FROM cursors c
+SELECT number, hash, finalized, safe, logged, named, time, moved_at FROM cursors c
 WHERE chain = $1 AND NOT EXISTS (
     SELECT FROM rescans r WHERE r.chain = c.chain AND cause = 'gap' AND ended_at IS NULL)
 """
@@ -80,9 +85,10 @@ async def whole(conn: Conn, chain: ChainName) -> Cursor | None:
     return None if row is None else convert({**row}, Cursor)
 
 
-HELD = (
-    "SELECT number, hash, finalized, safe, time, moved_at FROM cursors WHERE chain = $1 FOR UPDATE"
-)
+HELD = """
+SELECT number, hash, finalized, safe, logged, named, time, moved_at FROM cursors
+WHERE chain = $1 FOR UPDATE
+"""
 
 
 async def held(conn: Conn, chain: ChainName) -> Cursor | None:
@@ -101,7 +107,8 @@ async def hold(conn: Conn, chain: ChainName, *, at: BlockHash) -> bool:
 
 MOVE = """
 UPDATE cursors SET number = $2, hash = $3, time = $4, finalized = greatest(finalized, $5),
-    safe = greatest(safe, $6), moved_at = CASE WHEN hash = $3 THEN moved_at ELSE $7 END
+    safe = greatest(safe, $6), moved_at = CASE WHEN hash = $3 THEN moved_at ELSE $7 END,
+    logged = $8, named = greatest(named, $9)
 WHERE chain = $1
 """
 
@@ -113,10 +120,21 @@ async def move(
     to: Header,
     finalized: BlockNumber,
     safe: BlockNumber,
+    logged: BlockNumber,
+    named: BlockNumber,
     now: datetime,
 ) -> None:
     """Move on a cursor that is held."""
-    await conn.execute(MOVE, chain, to.number, to.hash, to.time, finalized, safe, now)
+    place = (to.number, to.hash, to.time)
+    await conn.execute(MOVE, chain, *place, finalized, safe, now, logged, named)
+
+
+NOTE_LOGGED = "UPDATE cursors SET logged = greatest(logged, $2) WHERE chain = $1"
+
+
+async def note_logged(conn: Conn, chain: ChainName, to: BlockNumber) -> None:
+    """Note, of a cursor that is held, that the logs of all blocks up to `to` were read."""
+    await conn.execute(NOTE_LOGGED, chain, to)
 
 
 REREAD = "SELECT reread FROM cursors WHERE chain = $1"

@@ -230,22 +230,6 @@ async def test_a_reorg_that_the_watcher_has_not_seen_is_waited_for(world: World)
     assert not await a_probe(world).run_once()
 
 
-@pytest.mark.parametrize(("block_seconds", "each"), [(12, 2), (5, 1)])
-async def test_where_blocks_are_slow_every_second_one_is_looked_at(
-    pool: Pool, block_seconds: float, each: int
-) -> None:
-    world = await a_world(pool, block_seconds=block_seconds)
-    await world.create(100)
-    looking = a_probe(world)
-    await world.mine()
-    await probe(world, looking)
-    world.chain.asked.clear()
-    for _ in range(6):
-        await world.mine()
-        await probe(world, looking)
-    assert world.chain.asked["holdings"] == 6 / each
-
-
 @pytest.mark.parametrize(
     "served", [{"internal": False}, {"native": NativeSource.POLYGON}], ids=["off", "by logs"]
 )

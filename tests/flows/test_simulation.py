@@ -33,8 +33,9 @@ DEATHS_WITHIN = 30  # statements
 class Life:
     """One world and what happened in it."""
 
-    def __init__(self, world: World, rng: random.Random) -> None:
+    def __init__(self, world: World, rng: random.Random, *, silent: float = 0.0) -> None:
         self.world = world
+        self.silent = silent  # share of the token payments that no transaction names
         self.chain = world.chain
         self.rng = rng
         self.made: list[Payment] = []
@@ -60,7 +61,8 @@ class Life:
             self.sent.append(self.chain.pay(address(payment), amount, fails=fails))
         else:
             moves = [Move(USD, address(payment), amount)] * self.rng.choice([1, 1, 2])
-            self.sent.append(self.chain.pay_tokens(*moves, fails=fails))
+            silently = bool(self.silent) and self.rng.random() < self.silent
+            self.sent.append(self.chain.pay_tokens(*moves, fails=fails, silently=silently))
 
     def mine(self) -> None:
         self.chain.mine(self.rng.choice([1, 1, 1, 2, 40]))
@@ -100,7 +102,23 @@ class Life:
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_what_is_credited_is_what_is_on_the_chain(pool: Pool, seed: int) -> None:
     chain = FakeChain(finality_lag=FINALITY_LAG)
-    life = Life(await a_world(pool, chain, confirmations=Depth(CONFIRMATIONS)), random.Random(seed))
+    world = await a_world(pool, chain, confirmations=Depth(CONFIRMATIONS))
+    await assert_all_is_credited(Life(world, random.Random(seed)))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_what_no_transaction_names_is_credited_where_blocks_are_read_at_a_glance(
+    pool: Pool, seed: int
+) -> None:
+    chain = FakeChain(finality_lag=FINALITY_LAG)
+    world = await a_world(pool, chain, confirmations=Depth(CONFIRMATIONS), block_seconds=12)
+    await assert_all_is_credited(Life(world, random.Random(seed), silent=0.7))
+    assert chain.asked["logs"]
+
+
+async def assert_all_is_credited(life: Life) -> None:
+    """Live a life, and compare the end of it with the chain."""
+    chain = life.chain
     for _ in range(STEPS):
         await life.step()
     await life.calm_down()

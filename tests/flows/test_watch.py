@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from ctrip.chain.client import ChainOutage
+from ctrip.core import scan
 from ctrip.core.finality import Depth
 from ctrip.core.ids import RawAddress
 from ctrip.core.payment import Flag, Status
-from ctrip.flows import watch
 from ctrip.store.pool import Pool
 from tests.flows.world import USD, World, a_world, address
 from tests.support.fake_blocks import Move
@@ -232,7 +232,7 @@ async def test_blocks_below_the_final_one_are_forgotten(world: World) -> None:
     kept = await world.rows("SELECT number FROM blocks ORDER BY number")
     assert [row["number"] for row in kept] == [18, 19, 20]
     assert world.chain.asked["headers"] == 1, "of the start"
-    assert watch.BLOCKS_KNOWN_MAX > 20
+    assert scan.BLOCKS_KNOWN_MAX > 20
 
 
 async def test_health_knows_how_far_a_chain_was_read(world: World) -> None:

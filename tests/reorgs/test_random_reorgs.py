@@ -47,7 +47,7 @@ CHAIN: Final = Chain(
     confirmations=Depth(6),
     finality_depth=FINALITY_LAG,
     poll_interval_seconds=1,
-    block_seconds=86_400,
+    block_seconds=12,
     internal=False,
     tokens=(
         Token(

@@ -55,6 +55,8 @@ async def test_a_cursor_is_held_only_where_it_is_and_its_finality_never_falls(co
         to=a_header(8, "b"),
         finalized=BlockNumber(3),
         safe=BlockNumber(3),
+        logged=BlockNumber(8),
+        named=BlockNumber(0),
         now=DEADLINE,
     )
     expected = a_cursor(8, "b", finalized=4, moved_at=DEADLINE)

@@ -155,7 +155,12 @@ def a_head(number: int, finalized: int = 0, safe: int | None = None) -> Head:
 
 
 def a_cursor(
-    number: int, branch: str = "", *, finalized: int = 0, moved_at: datetime = CREATED
+    number: int,
+    branch: str = "",
+    *,
+    finalized: int = 0,
+    logged: int | None = None,
+    moved_at: datetime = CREATED,
 ) -> Cursor:
     """Return how far a chain was read, and when."""
     return Cursor(
@@ -163,6 +168,8 @@ def a_cursor(
         hash=block_hash(number, branch),
         finalized=BlockNumber(finalized),
         safe=BlockNumber(finalized),
+        logged=BlockNumber(number if logged is None else logged),
+        named=BlockNumber(0),
         time=IN_TIME,
         moved_at=moved_at,
     )

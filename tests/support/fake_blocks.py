@@ -8,8 +8,19 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ctrip.core.blocks import Block, Header, Holding, NativeCall, NativeMove, TokenLog
+from ctrip.chain.client import InconsistentChain, Ours
+from ctrip.core.blocks import (
+    Block,
+    Header,
+    Holding,
+    NativeCall,
+    NativeMove,
+    Opinion,
+    Receipt,
+    TokenLog,
+)
 from ctrip.core.ids import NATIVE, Amount, Asset, RawAddress, TxHash
+from ctrip.core.matching import recipients
 from ctrip.core.transaction import Moved, Transaction
 
 CONTRACT: Final = RawAddress("0x" + "c0" * 20)
@@ -34,6 +45,14 @@ class Tx(Struct, frozen=True):
     inner: tuple[NativeMove, ...] = ()
     moves: tuple[Move, ...] = ()
     fails: bool = False
+    is_silent: bool = False  # its data names no recipient: its contract has stored them
+
+    @property
+    def named(self) -> set[RawAddress]:
+        """The addresses in its data."""
+        if self.is_silent:
+            return set()
+        return {move.recipient for move in self.moves} | {move.recipient for move in self.inner}
 
     @property
     def sender(self) -> RawAddress:
@@ -45,6 +64,11 @@ class Mined(Struct, frozen=True):
 
     header: Header
     txs: tuple[Tx, ...] = ()
+
+    @property
+    def named(self) -> set[RawAddress]:
+        """The addresses in the data of its transactions."""
+        return set[RawAddress]().union(*(tx.named for tx in self.txs))
 
 
 def seen(mined: Mined, tokens: Collection[RawAddress], hidden: Collection[TxHash] = ()) -> Block:
@@ -70,6 +94,25 @@ def seen(mined: Mined, tokens: Collection[RawAddress], hidden: Collection[TxHash
     )
 
 
+async def only_ours(blocks: Sequence[Block], ours: Ours) -> list[Block]:
+    """Return blocks with what they offer to our addresses."""
+    whose = await ours(recipients(blocks))
+    return [without_others(block, whose) for block in blocks]
+
+
+async def glanced(
+    blocks: Sequence[Mined], tokens: Collection[RawAddress], hidden: Collection[TxHash], ours: Ours
+) -> list[Block]:
+    """Return blocks with what they offer to us, and their logs only where somebody names us."""
+    read = []
+    for mined in blocks:
+        names_ours = bool(await ours(mined.named))
+        block = seen(mined, tokens if names_ours else (), hidden)
+        owes_logs = bool(tokens) and not names_ours
+        read.append(replace(block, names_ours=names_ours, owes_logs=owes_logs))
+    return await only_ours(read, ours)
+
+
 def without_others(block: Block, ours: Collection[RawAddress]) -> Block:
     """Return what a block offers to these addresses."""
     return replace(
@@ -92,6 +135,30 @@ def held(blocks: Sequence[Mined]) -> Counter[Holding]:
         for inner in tx.inner:
             sums[Holding(NATIVE, inner.recipient)] += inner.amount
     return sums
+
+
+def opinion(why: str) -> Opinion:
+    """Return that a second endpoint agrees, or why not."""
+    labels = ("fake, endpoint 1 of 2", "fake, endpoint 2 of 2")
+    return Opinion(agrees=not why, first=labels[0], second=labels[1], why=why)
+
+
+def receipts(blocks: Sequence[Mined], tx_hashes: Sequence[TxHash]) -> list[Receipt]:
+    """Return what became of transactions, all of which must be in blocks."""
+    mined = {tx.hash: (tx, block) for block in blocks for tx in block.txs}
+    if not mined.keys() >= set(tx_hashes):
+        raise InconsistentChain("fake: a receipt is missing or is of another transaction")
+    return [
+        Receipt(tx_hash=tx.hash, block_hash=block.header.hash, succeeded=not tx.fails)
+        for tx, block in (mined[tx_hash] for tx_hash in tx_hashes)
+    ]
+
+
+def looked_up(blocks: Sequence[Mined], pool: Sequence[Tx], tx_hash: TxHash) -> Transaction | None:
+    """Return what is known of a transaction, in a block or not."""
+    mined = [(tx, block.header) for block in blocks for tx in block.txs]
+    known = [*mined, *((tx, None) for tx in pool)]
+    return next((told(tx, block) for tx, block in known if tx.hash == tx_hash), None)
 
 
 def told(tx: Tx, block: Header | None) -> Transaction:

@@ -30,14 +30,14 @@ from ctrip.core.blocks import (
     Opinion,
     Receipt,
     Span,
+    TokenLog,
 )
 from ctrip.core.ids import Amount, BlockHash, BlockNumber, RawAddress, TxHash
-from ctrip.core.matching import recipients
 from ctrip.core.payment import Source, Transfer
 from ctrip.core.price import NoRound, Round
 from ctrip.core.transaction import Transaction
 from tests.support import fake_blocks
-from tests.support.fake_blocks import PAYER, Mined, Move, Tx, digest, seen, without_others
+from tests.support.fake_blocks import PAYER, Mined, Move, Tx, digest, seen
 
 GENESIS: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -58,8 +58,7 @@ class FakeChain:
         self.asked: Counter[str] = Counter()  # how often each method was called
         self._chain_id = chain_id
         self._block_time = timedelta(seconds=block_seconds)
-        self._known: dict[TxHash, Tx] = {}
-        self._pool: list[Tx] = []
+        self._known, self._pool = dict[TxHash, Tx](), list[Tx]()
         self._forks = 0
         self._blocks: list[Mined] = []
         self._before: defaultdict[str, list[Callable[[], object]]] = defaultdict(list)
@@ -81,13 +80,16 @@ class FakeChain:
         """Send tokens."""
         return self.pay_tokens(Move(contract, to, amount, sender))
 
-    def pay_tokens(self, *moves: Move, fails: bool = False) -> TxHash:
-        """Send several times in one transaction, as exchanges do."""
-        return self._submit(Tx(self._next_hash(), moves=moves, fails=fails))
+    def pay_tokens(self, *moves: Move, fails: bool = False, silently: bool = False) -> TxHash:
+        """Send several times in one transaction, as exchanges do; or to recipients in storage."""
+        return self._submit(Tx(self._next_hash(), moves=moves, fails=fails, is_silent=silently))
 
-    def forward(self, *payouts: tuple[RawAddress, int], fails: bool = False) -> TxHash:
+    def forward(
+        self, *payouts: tuple[RawAddress, int], fails: bool = False, silently: bool = False
+    ) -> TxHash:
         """Let a contract send native coin, which no list of transactions shows."""
-        return self._submit(replace(fake_blocks.forwarded(self._next_hash(), payouts), fails=fails))
+        tx = fake_blocks.forwarded(self._next_hash(), payouts)
+        return self._submit(replace(tx, fails=fails, is_silent=silently))
 
     def resend(self, tx_hash: TxHash) -> TxHash:
         """Put a transaction that a reorg dropped back into the pool."""
@@ -165,16 +167,32 @@ class FakeChain:
         *,
         tokens: Collection[RawAddress],
         ours: Ours | None = None,
+        glance: bool = False,
     ) -> list[Block]:
         """Return a range of blocks, all of it there."""
         self._asked("blocks")
         if last > self.tip.number:
             raise InconsistentChain("fake: a block that should be there is not")
-        read = [seen(mined, tokens, self.hidden) for mined in self._blocks[first : last + 1]]
-        if ours is None:
-            return read
-        whose = await ours(recipients(read))
-        return [without_others(block, whose) for block in read]
+        mined = self._blocks[first : last + 1]
+        if glance and ours:
+            return await fake_blocks.glanced(mined, tokens, self.hidden, ours)
+        read = [seen(one, tokens, self.hidden) for one in mined]
+        return await fake_blocks.only_ours(read, ours) if ours else read
+
+    async def logs(
+        self,
+        above: BlockNumber,
+        last: BlockNumber,
+        block: BlockHash,
+        *,
+        tokens: Collection[RawAddress],
+    ) -> Sequence[TokenLog]:
+        """Return the logs of blocks that are still there."""
+        self._asked("logs")
+        if not self._has(last, block):
+            raise InconsistentChain("fake: another block is in the place of one that was read")
+        mined = self._blocks[above + 1 : last + 1]
+        return [log for one in mined for log in seen(one, tokens, self.hidden).logs]
 
     async def span(
         self,
@@ -199,27 +217,17 @@ class FakeChain:
     async def receipts(self, tx_hashes: Sequence[TxHash]) -> list[Receipt]:
         """Return what became of mined transactions."""
         self._asked("receipts")
-        mined = {tx.hash: (tx, block) for block in self._blocks for tx in block.txs}
-        if not mined.keys() >= set(tx_hashes):
-            raise InconsistentChain("fake: a receipt is missing or is of another transaction")
-        return [
-            Receipt(tx_hash=tx.hash, block_hash=block.header.hash, succeeded=not tx.fails)
-            for tx, block in (mined[tx_hash] for tx_hash in tx_hashes)
-        ]
+        return fake_blocks.receipts(self._blocks, tx_hashes)
 
     async def transaction(self, tx_hash: TxHash) -> Transaction | None:
         """Return what is known of a transaction; what a reorg dropped is not."""
         self._asked("transaction")
-        mined = [(tx, block.header) for block in self._blocks for tx in block.txs]
-        known = [*mined, *((tx, None) for tx in self._pool)]
-        return next(
-            (fake_blocks.told(tx, block) for tx, block in known if tx.hash == tx_hash), None
-        )
+        return fake_blocks.looked_up(self._blocks, self._pool, tx_hash)
 
     async def holdings(self, at: Header, asked: Sequence[Holding]) -> list[Amount]:
         """Add up what came to each address until then, and what went."""
         self._asked("holdings")
-        if at.number > self.tip.number or self._blocks[at.number].header.hash != at.hash:
+        if not self._has(at.number, at.hash):
             raise ChainOutage("fake: the block is unknown")
         sums = fake_blocks.held(self._blocks[: at.number + 1])
         return [Amount(sums[one]) for one in asked]
@@ -229,7 +237,7 @@ class FakeChain:
         self._asked("moves")
         if not self.traces:
             return None
-        if at.number > self.tip.number or self._blocks[at.number].header.hash != at.hash:
+        if not self._has(at.number, at.hash):
             raise ChainOutage("fake: the block is unknown")
         txs = self._blocks[at.number].txs
         return [inner for tx in txs if not tx.fails for inner in tx.inner]
@@ -237,17 +245,9 @@ class FakeChain:
     async def opinion(self, transfer: Transfer) -> Opinion:
         """Agree if the transfer is there, unless told otherwise."""
         self._asked("opinion")
-        number = transfer.block_number
-        there = number <= self.tip.number and (
-            self._blocks[number].header.hash == transfer.block_hash
-        )
         known = transfer.source is Source.BALANCE or transfer.key.tx_hash in self._known
-        return Opinion(
-            agrees=there and known and not self.disagrees,
-            first="fake, endpoint 1 of 2",
-            second="fake, endpoint 2 of 2",
-            why=self.disagrees or ("" if there and known else "it shows another block"),
-        )
+        there = known and self._has(transfer.block_number, transfer.block_hash)
+        return fake_blocks.opinion(self.disagrees or ("" if there else "it shows another block"))
 
     async def round(self, feed: RawAddress) -> Round | NoRound:
         """Return what a feed was made to say, read beside the tip."""
@@ -276,6 +276,9 @@ class FakeChain:
             act()
         if self.is_down:
             raise ChainOutage("fake: the connection failed")
+
+    def _has(self, number: BlockNumber, block: BlockHash) -> bool:
+        return number <= self.tip.number and self._blocks[number].header.hash == block
 
     def _next_hash(self) -> TxHash:
         return TxHash(digest("transaction", len(self._known)))

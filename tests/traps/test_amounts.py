@@ -4,9 +4,10 @@ import pytest
 
 from ctrip.core.ids import AMOUNT_MAX
 from ctrip.core.payment import Status
+from ctrip.core.scan import UNNAMED_BLOCKS_MAX
 from ctrip.core.view import show
 from tests.support.token_contracts import deploy
-from tests.traps.world import WHOLE_WAY, World, others
+from tests.traps.world import SECONDS_IN_RANGES, WHOLE_WAY, World, others
 
 MINT = "mint(address,uint256)"
 TRANSFER = "transfer(address,uint256)"
@@ -131,3 +132,19 @@ async def test_two_tokens_in_one_transaction_are_not_added_up(world: World) -> N
     assert others(now) == {other.address: 50}
     assert now.flags == {"underpaid", "wrong_token"}
     assert sorted(await world.told(payment)) == ["created", "underpaid", "unexpected_transfer"]
+
+
+async def test_a_transfer_to_a_recipient_that_only_its_contract_knows(world: World) -> None:
+    """No transaction that pays names the address, so the logs of all blocks are looked at."""
+    payment = await world.create(world.usd)
+    payer = await deploy(world.node, "Employer")
+    await world.usd.send(MINT, payer.address, 100)
+    await payer.send("hire(address,address)", world.usd.address, payment.address)
+    await world.mine(2)
+    await payer.send("pay(uint256)", 100)
+    await world.mine()
+    in_ranges = world.served.block_seconds == SECONDS_IN_RANGES
+    assert (await world.now(payment)).amount_received == (100 if in_ranges else 0)
+    await world.mine(UNNAMED_BLOCKS_MAX)
+    await world.shows(payment, 100, *WHOLE_WAY)
+    assert len((await world.now(payment)).transfers) == 1

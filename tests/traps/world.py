@@ -26,6 +26,7 @@ from ctrip.core.chains import Chain, Token
 from ctrip.core.finality import Depth
 from ctrip.core.ids import AMOUNT_MAX, Amount, ChainName, RawAddress, TxHash, raw
 from ctrip.core.payment import Payment, Status
+from ctrip.core.scan import UNNAMED_BLOCKS_MAX
 from ctrip.flows.audit import Auditor
 from ctrip.flows.create import Creator, Order
 from ctrip.flows.expire import Expirer
@@ -166,8 +167,11 @@ class World:
         await auditor.run_once()
 
     async def pass_a_minute(self) -> None:
-        """Let time pass on both clocks, too little for a standstill, and deadlines with it."""
-        for _ in range(2):
+        """Let time pass on both clocks, too little for a standstill, and deadlines with it.
+
+        These wait for the logs that may be owed.
+        """
+        for _ in range(2 + UNNAMED_BLOCKS_MAX):
             self.clock.move(seconds=31)
             await self.node.rpc("evm_setNextBlockTimestamp", int(self.clock.now().timestamp()))
             await self.mine()

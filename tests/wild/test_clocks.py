@@ -111,6 +111,7 @@ async def test_a_block_is_from_the_future(pool: Pool, anvil: Anvil) -> None:
         await world.expire()
         await world.shows(waiting, 0)
         world.clock.set(waiting.expires_at + timedelta(seconds=1))
+        await world.look()  # at logs that were owed
         await world.expire()
         await world.shows(waiting, 0, "expired")
 

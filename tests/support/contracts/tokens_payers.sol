@@ -45,3 +45,17 @@ contract Mayfly {
         selfdestruct(payable(msg.sender));
     }
 }
+
+/// Pays whom it was told long before: no transaction that pays names the recipient.
+contract Employer {
+    Token token;
+    address worker;
+
+    function hire(Token token_, address worker_) external {
+        (token, worker) = (token_, worker_);
+    }
+
+    function pay(uint256 value) external {
+        token.transfer(worker, value);
+    }
+}

@@ -4,8 +4,9 @@ All duties that ask a node run as ctrip.app runs them, on a clock that jumps fro
 next, before a stub node that grows by its own block time. So an hour takes seconds, and
 the figures are exact: they do not depend on the machine.
 
-Busy: 1,000 payments are open, for native coin and three tokens, and nobody pays yet. Idle:
-none is open, and 10,000 addresses were given out before, which the audit looks through.
+Busy: 1,000 payments are open, for native coin and three tokens, and nobody pays yet, or
+every fifth block pays. Idle: none is open, and 10,000 addresses were given out before, which
+the audit looks through.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from bench.stub_node import Stub, node
 from ctrip.app import RESCAN_POLL_SECONDS
 from ctrip.chain.rpc import RpcChain
 from ctrip.core.chains import Chain
+from ctrip.core.ids import RawAddress
 from ctrip.flows.audit import AUDIT_SECONDS, Auditor
 from ctrip.flows.health import Health
 from ctrip.flows.probe import PROBE_SECONDS, Probe
@@ -48,8 +50,9 @@ INSERT INTO payments (id, owner, chain, chain_id, token_id, contract, asset, cur
     decimals, address, wallet, derivation_index, amount, confirmations_required, accepts_late,
     created_at, expires_at, watched_until, metadata, sequence)
 SELECT id, id, 'bench', 1, CASE WHEN token IS NOT NULL THEN id END, token,
-    coalesce(token, 'native'), 'TEST', 6, '0x' || lpad(to_hex(i), 40, '0'), 'bench', i, 1, 12,
-    false, $3::timestamptz, $3 + interval '1 day', $3 + interval '2 days', '{}', 1
+    coalesce(token, 'native'), 'TEST', 6, '0x' || repeat('5a', 16) || lpad(to_hex(i), 8, '0'),
+    'bench', i, 1, 12, false, $3::timestamptz, $3 + interval '1 day', $3 + interval '2 days',
+    '{}', 1
 FROM (
     SELECT gen_random_uuid() AS id, i, ($2::text[])[i % 4] AS token
     FROM generate_series(1, $1::int) AS i)
@@ -66,6 +69,8 @@ class Pace(NamedTuple):
 
 
 EPOCH_BLOCKS: Final = 32  # of Ethereum, and so of what is like it
+PAID_EVERY: Final = 5  # blocks
+PAID: Final = RawAddress("0x" + "5a" * 16 + "00000001")  # the first of those that are open
 
 PACES: Final = (
     Pace("block by block", 12.0, 4.0, EPOCH_BLOCKS),
@@ -155,6 +160,7 @@ async def main() -> None:
     for pace in PACES:
         for endpoints in (1, 2):
             await busy(pace, endpoints)
+            await busy(pace, endpoints, pays=PAID)
 
 
 async def idle() -> None:
@@ -175,9 +181,11 @@ async def idle() -> None:
     )
 
 
-async def busy(pace: Pace, endpoints: int) -> None:
+async def busy(pace: Pace, endpoints: int, *, pays: RawAddress | None = None) -> None:
     """Print what a block costs while much may be paid."""
     shape = Shape(
+        made=PAID_EVERY,
+        pays=pays,
         transactions=20,
         logs=8,
         block_seconds=pace.block_seconds,
@@ -196,8 +204,9 @@ async def busy(pace: Pace, endpoints: int) -> None:
             spent = await world.run(begin + BUSY_BLOCKS * pace.block_seconds)
             await world.client.close()
     print(
-        f"busy, {pace.name}, blocks of {pace.block_seconds:g} s, polled every "
-        f"{pace.poll_seconds:g} s, {endpoints} endpoint(s): "
+        f"busy{f' and paid in every {PAID_EVERY}th block' if pays else ''}, {pace.name}, blocks "
+        f"of {pace.block_seconds:g} s, polled every {pace.poll_seconds:g} s, "
+        f"{endpoints} endpoint(s): "
         f"{spent.calls.total() / BUSY_BLOCKS:.2f} calls in "
         f"{spent.requests.total() / BUSY_BLOCKS:.2f} requests a block "
         f"({listed(spent.calls, BUSY_BLOCKS)}; {listed(spent.methods, BUSY_BLOCKS)})"

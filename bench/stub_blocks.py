@@ -15,7 +15,8 @@ from msgspec import Struct, json
 
 from ctrip.chain.blooms import mask_of
 from ctrip.chain.decode import TRANSFER
-from ctrip.core.ids import RawAddress
+from ctrip.core.abi import erc20_transfer
+from ctrip.core.ids import Amount, RawAddress
 
 CHAIN_ID: Final = 1
 TOKENS: Final = tuple(RawAddress("0x" + digit * 40) for digit in "abc")
@@ -27,7 +28,8 @@ NUMBER: Final = "0x1111111"
 TIME: Final = "0x22222222"
 HASH: Final = "0x" + "3" * 64
 PARENT: Final = "0x" + "4" * 64
-MARKS: Final = re.compile(f'({NUMBER}|{TIME}|{HASH}|{PARENT})(?=")'.encode())
+PAYMENT: Final = "0x" + "6" * 64  # the hash of a transaction that pays
+MARKS: Final = re.compile(f'({NUMBER}|{TIME}|{HASH}|{PARENT}|{PAYMENT})(?=")'.encode())
 
 SENDS_COIN: Final = 0.4  # of the transactions
 INPUT_BYTES: Final = ((40, 0), (27, 68), (20, 228), (8, 420), (5, 1_316))  # in percent
@@ -47,6 +49,7 @@ class Shape(Struct, frozen=True):
     head: int = 1_000_000
     final_depth: int = FINAL_DEPTH
     final_every: int = 1  # blocks become final at once; 32 in an epoch of Ethereum
+    pays: RawAddress | None = None  # that the first of the blocks that are made pays a token to
 
 
 class Piece:
@@ -72,10 +75,17 @@ class Made(NamedTuple):
     logs: Piece
 
 
-def make(shape: Shape, chance: Random) -> Made:
-    """Make a block as geth spells it."""
+def make(shape: Shape, chance: Random, *, pays: RawAddress | None = None) -> Made:
+    """Make a block as geth spells it; one that pays has its first transfer go to that address."""
     transactions = [a_transaction(place, chance) for place in range(shape.transactions)]
     logs = [a_log(place, transactions, chance) for place in range(shape.logs)]
+    if pays:
+        transactions[0] |= {
+            "hash": PAYMENT,
+            "input": erc20_transfer(pays, Amount(1)),
+            "to": TOKENS[0],
+        }
+        logs[0] |= {"transactionHash": PAYMENT, "topics": [*logs[0]["topics"][:2], padded(pays)]}
     header = a_header(logs, chance)
     hashes = [transaction["hash"] for transaction in transactions]
     return Made(
@@ -159,7 +169,7 @@ def a_log(place: int, transactions: Sequence[dict[str, Any]], chance: Random) ->
     index = min(place * LOG_EVERY, len(transactions) - 1)
     return {
         "address": TOKENS[place % len(TOKENS)],
-        "topics": [TRANSFER, padded(chance), padded(chance)],
+        "topics": [TRANSFER, padded(address(chance)), padded(address(chance))],
         "data": f"0x{chance.randrange(1, 10**12):064x}",
         "blockNumber": NUMBER,
         "blockTimestamp": TIME,
@@ -191,9 +201,9 @@ def address(chance: Random) -> str:
     return "0x" + chance.randbytes(20).hex()
 
 
-def padded(chance: Random) -> str:
+def padded(owner: str) -> str:
     """Return an address as a topic."""
-    return "0x" + "0" * 24 + chance.randbytes(20).hex()
+    return f"0x{owner.removeprefix('0x'):0>64}"
 
 
 def values_at(number: int, block_seconds: float) -> dict[bytes, bytes]:
@@ -203,6 +213,7 @@ def values_at(number: int, block_seconds: float) -> dict[bytes, bytes]:
         TIME: hex(EPOCH + int(number * block_seconds)),
         HASH: hash_at(number),
         PARENT: hash_at(number - 1),
+        PAYMENT: f"0x{'feed' * 12}{number:016x}",
     }
     return {mark.encode(): value.encode() for mark, value in values.items()}
 

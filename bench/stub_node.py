@@ -92,7 +92,8 @@ class Node:
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
         self._head = shape.head
-        self._made = [make(shape, Random(seed)) for seed in range(shape.made)]  # noqa: S311  a shape
+        paying = [shape.pays, *[None] * (shape.made - 1)]
+        self._made = [make(shape, Random(seed), pays=to) for seed, to in enumerate(paying)]  # noqa: S311  a shape
         self._calls: Counter[str] = Counter()
         self._requests = 0
         self._block = lru_cache(REPLIES_KEPT)(self._block_at)

@@ -122,7 +122,7 @@ CREATE TABLE cursors (
     finalized bigint NOT NULL,
     safe      bigint NOT NULL,
     logged    bigint NOT NULL CHECK (logged <= number), -- the last block of which all logs were read
-    named     bigint NOT NULL,               -- the last one seen to name an address of ours in its data
+    named     bigint NOT NULL,               -- the last one seen to name an address of ours, and not why
     reread    bigint NOT NULL,               -- the last block whose logs were read twice
     moved_at  timestamptz NOT NULL           -- by our clock, when a block was read last
 );

@@ -48,7 +48,7 @@ class Cursor(Struct, frozen=True, kw_only=True):
     finalized: BlockNumber  # never falls
     safe: BlockNumber  # nor does this
     logged: BlockNumber  # the logs of the blocks above it are owed
-    named: BlockNumber  # the last block that was seen to name an address of ours
+    named: BlockNumber  # the last block seen to name an address of ours without showing why
     time: datetime
     moved_at: datetime  # by our clock, when the newest of its blocks was read
 

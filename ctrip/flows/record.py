@@ -36,9 +36,9 @@ class Reading(Struct, frozen=True):
 
     @property
     def named(self) -> BlockNumber:
-        """The last block that names an address of ours; 0 for none."""
-        naming = [block.header.number for block in self.blocks if block.names_ours]
-        return max(naming, default=BlockNumber(0))
+        """The last block that names an address of ours without showing why; 0 for none."""
+        unexplained = (b for b in self.blocks if b.names_ours and not (b.calls or b.logs))
+        return max((block.header.number for block in unexplained), default=BlockNumber(0))
 
     def logged(self, before: BlockNumber) -> BlockNumber:
         """Return up to where all logs were read with this, where they were up to `before`."""

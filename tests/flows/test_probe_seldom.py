@@ -4,7 +4,7 @@ import pytest
 
 from ctrip.store.pool import Pool
 from tests.flows.probing import a_probe, probe
-from tests.flows.world import a_world, address
+from tests.flows.world import USD, a_world, address
 from tests.support.fake_chain import FakeChain
 
 
@@ -41,3 +41,18 @@ async def test_where_blocks_are_slow_one_that_names_an_address_of_ours_is_looked
     await probe(world, looking)
     for paid in (payment, other):
         assert (await world.told(paid))[:2] == ["created", "detected"]
+
+
+async def test_where_a_log_shows_why_an_address_was_named_balances_can_wait(pool: Pool) -> None:
+    world = await a_world(pool, FakeChain(finality_lag=50), block_seconds=12)
+    await world.create(100)
+    payment = await world.create_usd(7)
+    looking = a_probe(world)
+    await world.mine()
+    await probe(world, looking)
+    world.chain.asked.clear()
+    world.chain.pay_token(USD, address(payment), 7)
+    await world.mine()
+    await probe(world, looking)
+    assert (await world.told(payment))[:2] == ["created", "detected"]
+    assert not world.chain.asked["holdings"]

@@ -63,6 +63,30 @@ async def test_a_cursor_is_held_only_where_it_is_and_its_finality_never_falls(co
     assert await blocks.cursor(conn, CHAIN) == expected
 
 
+async def test_a_place_is_that_of_the_last_block_whose_logs_were_read(conn: Conn) -> None:
+    await blocks.start(conn, CHAIN, a_head(9, 4), now=CREATED)
+    line = [a_header(number) for number in range(8, 12)]
+    await blocks.add(conn, CHAIN, line, above=BlockNumber(-1), finalized=BlockNumber(4))
+    await blocks.move(
+        conn,
+        CHAIN,
+        to=a_header(11),
+        finalized=BlockNumber(4),
+        safe=BlockNumber(4),
+        logged=BlockNumber(9),
+        named=BlockNumber(10),
+        now=DEADLINE,
+    )
+    place = (await blocks.places(conn))[CHAIN]
+    assert (place.number, place.time) == (9, a_header(9).time)
+    await blocks.note_logged(conn, CHAIN, BlockNumber(10))
+    place = (await blocks.places(conn))[CHAIN]
+    assert (place.number, place.time) == (10, a_header(10).time)
+    cursor = await blocks.cursor(conn, CHAIN)
+    assert cursor is not None
+    assert (cursor.number, cursor.logged, cursor.named) == (11, 10, 10)
+
+
 async def test_blocks_are_replaced_above_a_fork_and_forgotten_below_finality(conn: Conn) -> None:
     first = [a_header(n) for n in range(1, 10)]
     await blocks.add(conn, CHAIN, first, above=BlockNumber(-1), finalized=BlockNumber(1))

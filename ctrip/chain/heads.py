@@ -31,7 +31,7 @@ from ctrip.core.finality import Tag
 from ctrip.core.ids import BlockHash, BlockNumber
 
 LOOK_POLLS: Final = 10
-LOOK_SECONDS: Final = 30.0
+LOOK_SECONDS: Final = 40.0  # four blocks of Ethereum: each look is a call more for each endpoint
 LOOK_SOON_POLLS: Final = 2  # while endpoints disagree
 BEHIND_SECONDS: Final = 15.0  # between tips; a block that travels is seconds old
 BEHIND_BLOCKS: Final = 3  # the same on slow chains; and what one that stands still may miss

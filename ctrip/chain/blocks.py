@@ -20,7 +20,6 @@ from ctrip.chain.decode import (
     Contradiction,
     NotYet,
     WireBlock,
-    WireHeader,
     WireLog,
     WireTransaction,
 )

@@ -83,6 +83,25 @@ async def test_a_block_that_names_us_is_read_with_its_logs_by_its_hash(
     assert [one["blockHash"] for one in asked] == [block_hash(4)]
 
 
+async def test_what_goes_to_another_address_of_ours_than_the_one_named_is_seen_with_it(
+    chain: RpcChain, node: LyingNode
+) -> None:
+    us_too = RawAddress("0x" + "ca" * 20)
+    name_us(node, 4)
+    stranger = a_log(
+        4, topics=[TRANSFER, *("0x" + abi.address(RawAddress(of)) for of in (TOKEN, us_too))]
+    )
+    node.logs[block_hash(4)] = [stranger]
+
+    async def ours(offered: Collection[RawAddress]) -> Collection[RawAddress]:
+        return [one for one in offered if one in {US, us_too}]
+
+    [block] = await chain.blocks(
+        BlockNumber(4), BlockNumber(4), tokens=[RawAddress(TOKEN)], ours=ours, glance=True
+    )
+    assert [log.recipient for log in block.logs] == [us_too]
+
+
 async def test_without_tokens_nothing_is_owed(chain: RpcChain, node: LyingNode) -> None:
     name_us(node, 4)
     blocks = await chain.blocks(

@@ -106,7 +106,7 @@ async def test_what_is_credited_is_what_is_on_the_chain(pool: Pool, seed: int) -
     await assert_all_is_credited(Life(world, random.Random(seed)))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS[:6])
 async def test_what_no_transaction_names_is_credited_where_blocks_are_read_at_a_glance(
     pool: Pool, seed: int
 ) -> None:

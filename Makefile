@@ -8,6 +8,7 @@ SOLC_VERSION := 0.8.37
 # Only for tests, which run what docs/webhooks.md tells receivers to.
 STANDARDWEBHOOKS_VERSION := 1.1.1
 PHP_WASM_VERSION := 3.1.56
+CSHARP_WASM_VERSION := 0.0.3-a
 GO_VERSION := 1.27.3
 PIP_TOOLS_VERSION := 7.6.2
 # Locks are resolved for the oldest Python we support: a newer one may need fewer packages.
@@ -21,7 +22,7 @@ BIN := .venv/bin
 # anvil is the local chain. One on PATH is good enough; else it comes from npm, and first:
 # a machine without npm should not find that out after minutes of other work.
 SERVING := $(if $(shell command -v anvil 2>/dev/null),,.venv/.anvil-$(ANVIL_VERSION)) .venv/.ctrip
-RECEIVERS := .venv/.receivers-$(STANDARDWEBHOOKS_VERSION)-$(PHP_WASM_VERSION)
+RECEIVERS := .venv/.receivers-$(STANDARDWEBHOOKS_VERSION)-$(PHP_WASM_VERSION)-$(CSHARP_WASM_VERSION)
 NPM := npm install --no-save --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
@@ -114,14 +115,15 @@ $(BIN)/python:
 	@$(NPM) --prefix .venv/npm @foundry-rs/anvil@$(ANVIL_VERSION) >/dev/null
 	@touch $@
 
-# Folders of their own: npm removes what an install does not name. PHP is WebAssembly for node.
+# Folders of their own: npm removes what an install does not name. PHP is WebAssembly for node, and
+# so is Mono with a compiler for C#, of which tests/support/snippets.py knows every byte.
 $(RECEIVERS): | $(BIN)/python
 	@command -v npm >/dev/null || { \
 		echo "What receivers run is installed with npm, and there is no npm here." >&2; \
 		echo "Install Node.js 20 or newer with npm (Debian, Ubuntu: apt-get install nodejs npm)." >&2; exit 1; }
-	@echo "Installing what receivers run into .venv: 65 MB on disk."
+	@echo "Installing what receivers run into .venv: 90 MB on disk."
 	@$(NPM) --prefix .venv/receivers standardwebhooks@$(STANDARDWEBHOOKS_VERSION) \
-		@php-wasm/node-8-3@$(PHP_WASM_VERSION) >/dev/null
+		@php-wasm/node-8-3@$(PHP_WASM_VERSION) csharp-wasm-runner@$(CSHARP_WASM_VERSION) >/dev/null
 	@touch $@
 
 # Kept: what builds a program. Its own sources and tests are half of it.

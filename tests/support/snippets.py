@@ -4,6 +4,7 @@
     taken_by_javascript("verify", batch, tmp)
     taken_by_php(batch, tmp)                  the page for PHP, asked over and over
     taken_by_go(built_by_go(tmp), batch)
+    taken_by_csharp(batch, tmp)
 
 Each returns, for each request, whether it was taken. What is neither taken nor refused in
 the way the page says is an AssertionError. The code is run as it stands: what calls it is in
@@ -16,6 +17,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, Final
@@ -29,6 +31,9 @@ TEXT: Final = PAGE.read_text("utf-8")
 CALLERS: Final = Path(__file__).with_name("receivers")
 FENCED: Final = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 GO: Final = Path(sys.prefix) / "go" / "go" / "bin" / "go"
+SHARP: Final = RECEIVERS / "node_modules" / "csharp-wasm-runner"
+# Of Mono and the compiler in it, which come from one person: no other bytes are run.
+SHARP_DIGEST: Final = "f919b6467ebbd222e27c83cb66a473fdc6376945b10aa566d808b3669da0d60b"
 GO_WAIT_SECONDS: Final = 300  # the first build compiles Go's own library, on two cores
 
 
@@ -124,3 +129,16 @@ def taken_by_go(program: Path, batch: Sequence[Sent]) -> list[bool]:
     )
     assert done.returncode == 0, done.stderr.decode()
     return json.decode(done.stdout, type=list[bool])
+
+
+def taken_by_csharp(batch: Sequence[Sent], folder: Path) -> list[bool]:
+    """Tell which requests Verify of the page takes, compiled and run by Mono."""
+    files = sorted(file for file in (SHARP / "runtime").rglob("*") if file.is_file())
+    assert sha256(b"".join(file.read_bytes() for file in files)).hexdigest() == SHARP_DIGEST
+    program = folder / "program.cs"
+    page = block("csharp", "Verify(")
+    program.write_text(page + (CALLERS / "main.cs").read_text("utf-8"), "utf-8")
+    told = node(CALLERS / "csharp.mjs", program, SHARP, given=encode(batch))
+    (_, *verdicts) = json.decode(told, type=list[str])  # it begins by saying what it runs
+    assert set(verdicts) <= {"taken", "refused"}, verdicts
+    return [verdict == "taken" for verdict in verdicts]

@@ -24,7 +24,7 @@ from ctrip.core.endpoints import EndpointId
 AHEAD_SECONDS: Final = 0.012  # three times what a claim takes
 LOW: Final = 1 / 3  # of what is wanted ahead: time for the next claim
 KEPT_SECONDS_MAX: Final = 0.1
-PACE_SECONDS: Final = 0.004  # a pace that is measured over less is chance
+PACE_SECONDS: Final = 0.02  # a pace that is measured over less is chance
 
 
 class _Lane:

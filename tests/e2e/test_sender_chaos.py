@@ -163,7 +163,8 @@ class Chaos:
         """Let a sender sleep through its leases, and write what it still has in hand."""
 
         async def has_some_in_hand() -> bool:
-            return slot.so_far().claimed() > slot.so_far().written()
+            life = slot.so_far()
+            return life.claimed() > life.written() + life.given_back()
 
         async def has_completed() -> bool:
             return len(slot.so_far().completions()) > len(before.completions())
@@ -244,7 +245,8 @@ async def check_books(pool: Pool, chaos: Chaos, got: Counter[Sent]) -> None:
     sizes = {row["claim_id"]: row["n"] for row in claims}
     in_hand = 0
     for blow, life in chaos.lives:
-        left = sum(sizes.get(claim, 0) for claim in life.claims()) - life.written()
+        left = sum(sizes.get(claim, 0) for claim in life.claims())
+        left -= life.written() + life.given_back()
         assert 0 <= left <= SLOTS_MAX or blow == "stop"
         in_hand += left
     repeated = sum(got.values()) - len(got)

@@ -132,7 +132,10 @@ class WatchedConn:
 
     async def execute(self, query: str, *args: Any) -> str:
         if query != queue.COMPLETE:
-            return cast("str", await self._conn.execute(query, *args))
+            tag = cast("str", await self._conn.execute(query, *args))
+            if query == queue.RELEASE:
+                self._diary.write(f"released {tag.rpartition(' ')[2]}")
+            return tag
         tag = cast("str", await self._on_its_way("completing", self._conn.execute(query, *args)))
         self._diary.comes_to("completed", f"{tag.rpartition(' ')[2]} of {len(args[0])}")
         return tag

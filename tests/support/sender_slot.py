@@ -50,6 +50,10 @@ class Life(Struct, frozen=True):
         """Return how many of these it knew that it had written down, ended or not."""
         return sum(written for written, _ in self.completions())
 
+    def given_back(self) -> int:
+        """Return how many of these it knew that it had given back unsent."""
+        return sum(int(line.split(" ")[1]) for line in self.diary if line.startswith("released "))
+
     def completions(self) -> list[tuple[int, int]]:
         """Return how many deliveries it completed of how many it tried to, each time."""
         lines = (line.split(" ") for line in self.diary if line.startswith("completed "))

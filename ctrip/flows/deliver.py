@@ -21,6 +21,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence, Set
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final, cast
 from uuid import uuid4
@@ -117,6 +118,7 @@ class Sender:
     async def close(self) -> None:
         """Stop what is on the wire, write down what has ended and give the rest back."""
         unsent = self._lanes.late(math.inf)
+        self._lanes.forget(unsent)
         stopped = [*self._under_way, *filter(None, [self._keeper])]
         for task in stopped:
             task.cancel()
@@ -132,7 +134,10 @@ class Sender:
             await self.settled()
         except OutageError as outage:
             log.warning("answers are not written", count=len(self._ended), why=str(outage))
-        await self._give_back(unsent)
+        try:
+            await self._give_back(unsent)
+        except OutageError as outage:
+            log.warning("claims end with their lease", count=len(unsent), why=str(outage))
 
     def _begin(self, claim: Claim) -> None:
         task = self._spawn(self._send_on(claim))
@@ -158,17 +163,15 @@ class Sender:
         """Give back what was claimed ahead and not sent, as long as anything is."""
         while self._lanes.kept:
             await asyncio.sleep(KEPT_SECONDS_MAX)
-            await self._give_back(self._lanes.late(self._time() - KEPT_SECONDS_MAX))
+            with suppress(OutageError):  # passes say so; what is kept is given back after that
+                await self._give_back(self._lanes.late(self._time() - KEPT_SECONDS_MAX))
 
     async def _give_back(self, claims: Sequence[Claim]) -> None:
         """Let others have what was claimed and not sent."""
         if not claims:
             return
-        try:
-            async with connection(self._pool) as conn:
-                await queue.release(conn, claims, now=self._clock.now())
-        except OutageError as outage:
-            log.warning("claims end with their lease", count=len(claims), why=str(outage))
+        async with connection(self._pool) as conn:
+            await queue.release(conn, claims, now=self._clock.now())
         self._lanes.forget(claims)
         for one in {claim.endpoint_id for claim in claims}:
             self._crowd.has_more(one)

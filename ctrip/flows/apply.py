@@ -24,7 +24,7 @@ from ctrip.core.events import PaymentEvent
 from ctrip.core.ids import PaymentId
 from ctrip.core.machine import advance
 from ctrip.core.payment import Payment
-from ctrip.store import outbox, payments
+from ctrip.store import outbox, payments, transfers
 from ctrip.store.pool import Conn
 
 Changes = Mapping[PaymentId, Sequence[Change]]
@@ -38,8 +38,10 @@ class Part(Struct, frozen=True):
     """What becomes of some of the payments, ready to be written."""
 
     events: Sequence[PaymentEvent] = ()
-    rows: tuple[str, str] | None = None  # of payments and transfers
-    news: Sequence[object] = ()  # its columns
+    changed: str | None = None  # what follows: rows as they travel
+    arrived: str | None = None
+    moved: str | None = None
+    news: Sequence[object] = ()
 
 
 async def apply(conn: Conn, changes: Changes, *, now: datetime) -> list[PaymentEvent]:
@@ -77,7 +79,8 @@ async def draw_up(before: Sequence[Payment], changes: Changes, now: datetime) ->
     """Advance payments, and let others have their turn now and then."""
     events: list[PaymentEvent] = []
     changed: list[payments.Row] = []
-    transfers: list[payments.TransferRow] = []
+    arrived: list[transfers.Row] = []
+    moved: list[transfers.Row] = []
     news: list[outbox.Row] = []
     for number, payment in enumerate(before, start=1):
         after = payment
@@ -88,20 +91,29 @@ async def draw_up(before: Sequence[Payment], changes: Changes, now: datetime) ->
             news += [outbox.row(event, now) for event in step.events]
         if after != payment:
             changed.append(payments.row(after))
-            moved = [t for t in after.transfers if t not in payment.transfers]
-            transfers += [payments.transfer_row(after, t) for t in moved]
+            known = {t.key for t in payment.transfers}
+            for transfer in after.transfers:
+                if transfer not in payment.transfers:
+                    rows = moved if transfer.key in known else arrived
+                    rows.append(transfers.row(after, transfer))
         if number % BREATH == 0:
             await asyncio.sleep(0)
     return Part(
         events,
-        payments.packed(changed, transfers) if changed else None,
+        payments.packed(changed) if changed else None,
+        transfers.packed(arrived) if arrived else None,
+        transfers.packed(moved) if moved else None,
         outbox.columns(news, now=now) if news else (),
     )
 
 
 async def write(conn: Conn, part: Part) -> None:
-    """Write a part, in three statements at most."""
-    if part.rows:
-        await payments.write(conn, *part.rows)
+    """Write a part, in three statements, or in four if some of its money was known before."""
+    if part.changed:
+        await payments.write(conn, part.changed)
+    if part.arrived:
+        await transfers.insert(conn, part.arrived)
+    if part.moved:
+        await transfers.move(conn, part.moved)
     if part.news:
         await outbox.write(conn, part.news)

@@ -36,7 +36,7 @@ from ctrip.core.sweep import (
 from ctrip.flows.company import InCompany
 from ctrip.flows.decide import Decision
 from ctrip.flows.settling import SAME_AGAIN, Settling, authorizations, new_sending_id
-from ctrip.store import payments, sendings, sweeps
+from ctrip.store import sendings, sweeps, transfers
 from ctrip.store.pool import connection, transaction
 
 ASKED_AT_ONCE_MAX: Final = 8
@@ -203,7 +203,7 @@ class Batches(Settling):
                 return False  # another process was faster with this nonce
             after_it = await sendings.of_sweeps(conn, new.sweep_ids)
             for sweep in held:
-                await payments.plan_sweep(
+                await transfers.plan_sweep(
                     conn, sweep.id, self.chain.name, sweep.address, sweep.asset
                 )
                 now_is = going(sweep, now=new.created_at)

@@ -23,7 +23,7 @@ from ctrip.flows.decide import Decider, Decision
 from ctrip.flows.export_refunds import RefundExporter
 from ctrip.flows.settling import Wallets
 from ctrip.flows.write_out import offered, units, worth, written
-from ctrip.store import payments, sendings, sweeps
+from ctrip.store import sendings, sweeps, transfers
 from ctrip.store.pool import transaction
 
 EXPORTED_MAX: Final = 4_500  # sweeps in a file; a token's has two transactions, and refunds one
@@ -73,7 +73,7 @@ class Exporter(Decider):
         async with transaction(self._pool) as conn:
             for one in new:
                 await sendings.insert(conn, one)
-            await payments.plan_sweep(conn, sweep.id, self.chain.name, sweep.address, sweep.asset)
+            await transfers.plan_sweep(conn, sweep.id, self.chain.name, sweep.address, sweep.asset)
             await sweeps.save(conn, replace(sweep, why=EXPORTED))
         return [to_sign(one, sweep, self.chain, new) for one in new]
 

@@ -1,6 +1,6 @@
 """Plan sweeps: which money may be moved by now, and which sweep takes it.
 
-A transfer is taken by one sweep (store/payments.py), and an address has one sweep of an asset at a
+A transfer is taken by one sweep (store/transfers.py), and an address has one sweep of an asset at a
 time, so planning twice, or by two processes, plans once.
 """
 
@@ -12,7 +12,7 @@ from ctrip.clock import Clock
 from ctrip.core.chains import Chain
 from ctrip.core.ids import SweepId
 from ctrip.core.sweep import Sweep
-from ctrip.store import blocks, payments, sweepable, sweeps
+from ctrip.store import blocks, sweepable, sweeps, transfers
 from ctrip.store.pool import Pool, transaction
 
 PLAN_SECONDS: Final = 1.0  # between passes, of one statement where nothing is to be planned
@@ -57,7 +57,7 @@ class Planner:
                     due_at=now,
                 )
                 if await sweeps.insert(conn, sweep):
-                    await payments.plan_sweep(conn, sweep.id, name, one.address, one.asset)
+                    await transfers.plan_sweep(conn, sweep.id, name, one.address, one.asset)
                     made += 1
         if made:
             log.info("planned", chain=name, sweeps=made)

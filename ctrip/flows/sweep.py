@@ -18,7 +18,7 @@ from ctrip.core.sweep import WAITS, Fuel, Send, Sweep, advance, after, going, la
 from ctrip.flows.batch import Batches
 from ctrip.flows.decide import Decider, Decision
 from ctrip.flows.settling import SAME_AGAIN
-from ctrip.store import payments, sendings, sweeps
+from ctrip.store import sendings, sweeps, transfers
 from ctrip.store.pool import connection, transaction
 
 SWEEP_SECONDS: Final = 2.0  # between passes; asks Postgres only, unless something is to be moved
@@ -89,7 +89,7 @@ class Sweeper(Decider):
             if not await sendings.insert(conn, new):
                 return False  # another process was faster with this nonce
             if new.purpose is Purpose.SWEEP:
-                await payments.plan_sweep(
+                await transfers.plan_sweep(
                     conn, sweep.id, self.chain.name, sweep.address, sweep.asset
                 )
             now_is = going(now_is, now=new.created_at)

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from ctrip.core.ids import ChainName, KeyId, PaymentId
 from ctrip.core.payment import Payment, Status
-from ctrip.store.payments import PAYMENTS
+from ctrip.store.payments import IN_FULL, unpacked
 from ctrip.store.pool import Conn
 
 Place = tuple[datetime, PaymentId]  # of a payment in its list
@@ -38,19 +38,17 @@ class Filter(Struct, frozen=True, kw_only=True):
     created_before: datetime | None = None
 
 
-# Those that a statement has found, as payments.FOUND reads them, and with transfers of that moment.
-IN_FULL = """
-SELECT json_agg(found) FROM (
-    SELECT p.*, coalesce(c.number, 0) AS head, coalesce(c.finalized, 0) AS finalized,
-        coalesce(c.safe, 0) AS safe,
-        (SELECT coalesce(json_agg(transfer), '[]') FROM (
-            SELECT t.*, (SELECT key FROM (SELECT t.chain, t.tx_hash, t.asset, t.recipient,
-                t.ordinal) AS key) AS key
-            FROM transfers t WHERE t.payment_id = p.id ORDER BY t.block_number) AS transfer
-        ) AS transfers
-    FROM page JOIN payments p ON p.id = page.id LEFT JOIN cursors c ON c.chain = p.chain
-    ORDER BY p.created_at DESC, p.id DESC) AS found
+# Those that a statement has found, with transfers of that moment: a page has few.
+TRANSFERS = """
+SELECT coalesce(json_agg(transfer), '[]') FROM (
+    SELECT t.*, (SELECT key FROM (SELECT t.chain, t.tx_hash, t.asset, t.recipient,
+        t.ordinal) AS key) AS key
+    FROM transfers t WHERE t.payment_id = p.id ORDER BY t.block_number) AS transfer
 """
+FOUND = f"""
+SELECT json_agg({IN_FULL.format(f"({TRANSFERS})")} ORDER BY p.created_at DESC, p.id DESC)
+FROM page JOIN payments p ON p.id = page.id LEFT JOIN cursors c ON c.chain = p.chain
+"""  # noqa: S608  of our own texts
 
 # No parameter changes what Postgres expects to read, or it would plan each page anew, which
 # takes longer than to read it: so the inner limit is a constant, and an array is cut.
@@ -71,7 +69,7 @@ WITH RECURSIVE chains AS (
         ORDER BY p.created_at DESC, p.id DESC LIMIT {ROWS_MAX}) AS one
     WHERE chains.chain = coalesce($5, chains.chain)
     AND wanted.status = coalesce($4, wanted.status)
-) {IN_FULL}
+) {FOUND}
 """  # noqa: S608  of our own texts
 
 OWNED = OF_ALL.replace("WHERE true", "WHERE p.owner = $7")
@@ -94,7 +92,7 @@ WITH RECURSIVE owners AS (
         AND p.status = coalesce($4, p.status) AND p.chain = coalesce($5, p.chain)
         ORDER BY p.created_at DESC, p.id DESC LIMIT {ROWS_MAX}) AS one
     WHERE owners.owner = $8 OR NOT $9
-) {IN_FULL}
+) {FOUND}
 """  # noqa: S608  of our own texts
 
 
@@ -117,7 +115,7 @@ async def page(
         text = await conn.fetchval(OWNED, *arguments, wanted.owner)
     else:
         text = await conn.fetchval(OF_ALL, *arguments)
-    return PAYMENTS.decode(text) if text else []
+    return unpacked(text)
 
 
 class Event(Struct, frozen=True):

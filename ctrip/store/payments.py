@@ -1,33 +1,21 @@
-"""The only writer of the tables payments and transfers; payment_sets.py asks which are meant.
+"""The only writer of the table payments; payment_sets.py asks which are meant.
 
 Reads and writes are for many payments at once: a block can pay ten thousand. They travel
 as one JSON text in either direction, which Postgres and msgspec read and write much faster
-than asyncpg does rows and arrays, value by value. Numbers keep all their digits, and
-columns become the fields of core.Payment by name.
+than asyncpg does rows and arrays, value by value. Numbers keep all their digits.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
-from operator import attrgetter
 from typing import Final
 
 from msgspec import Struct, json
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from ctrip.core.idempotency import IdempotencyKey
-from ctrip.core.ids import (
-    Amount,
-    Asset,
-    BlockHash,
-    BlockNumber,
-    ChainName,
-    KeyId,
-    PaymentId,
-    RawAddress,
-    SweepId,
-    TxHash,
-)
-from ctrip.core.payment import Flag, GivenBack, Payment, Source, Status, Transfer
+from ctrip.core.ids import Amount, BlockNumber, KeyId, PaymentId
+from ctrip.core.payment import Flag, GivenBack, Payment, Status, Transfer
+from ctrip.store import transfers
 from ctrip.store.pool import Conn
 
 # `said` are the keys of creates that may be repeated; $4 tells whether orders are unique.
@@ -85,28 +73,27 @@ async def insert(conn: Conn, new: Sequence[Payment], *, wallet: str) -> None:
     await conn.execute(INSERT, *insert_arguments(births, wallet=wallet, orders_are_unique=False))
 
 
-FOUND = """
-SELECT p.*, coalesce(c.number, 0) AS head, coalesce(c.finalized, 0) AS finalized,
-    coalesce(c.safe, 0) AS safe
-FROM payments p LEFT JOIN cursors c USING (chain)
+# A payment `p` and how far its chain was read, by cursors `c`: the fields of core.Payment in its
+# order, {} for its transfers. Postgres takes twice as long to write down their names as well.
+OF_OTHERS: Final = {
+    "transfers": "{}",
+    "head": "coalesce(c.number, 0)",
+    "finalized": "coalesce(c.finalized, 0)",
+    "safe": "coalesce(c.safe, 0)",
+}
+VALUES: Final = [OF_OTHERS.get(name, f"p.{name}") for name in Payment.__struct_fields__]
+IN_FULL = f"json_build_array({', '.join(VALUES)})"
+
+FOUND = f"""
+SELECT {IN_FULL.format("json '[]'")} AS found FROM payments p LEFT JOIN cursors c USING (chain)
 WHERE p.id = ANY($1::uuid[]) ORDER BY p.id
-"""
+"""  # noqa: S608  of our own texts
 
-GET = f"SELECT json_agg(found) FROM ({FOUND}) AS found"  # noqa: S608  of our own text
-
-
-async def find(conn: Conn, payment_id: PaymentId, *, owner: KeyId | None = None) -> Payment | None:
-    """Read one payment as it is now, if it is this owner's; None owns everything."""
-    found = await with_transfers(conn, await conn.fetchval(GET, [payment_id]))
-    return found[0] if found and owner in {None, found[0].owner} else None
+GET = f"SELECT json_agg(found) FROM ({FOUND}) AS p"  # noqa: S608
 
 
-LOCK = f"SELECT json_agg(found) FROM ({FOUND} FOR UPDATE OF p) AS found"  # noqa: S608
-
-
-async def lock(conn: Conn, ids: Sequence[PaymentId]) -> list[Payment]:
-    """Read payments and hold them until the transaction ends. By id, so that nobody deadlocks."""
-    return await with_transfers(conn, await conn.fetchval(LOCK, ids))
+class Stored(Payment, frozen=True, kw_only=True, array_like=True, gc=False):
+    """A payment as IN_FULL tells it."""
 
 
 class Placed(Struct, frozen=True, gc=False):
@@ -116,8 +103,28 @@ class Placed(Struct, frozen=True, gc=False):
     transfer: Transfer
 
 
-PAYMENTS: Final = json.Decoder(list[Payment])
+STORED: Final = json.Decoder(list[Stored])
 PLACED: Final = json.Decoder(list[Placed])
+
+
+def unpacked(text: str | None) -> list[Payment]:
+    """Return what was read of payments in full."""
+    return [Payment(**asdict(one)) for one in STORED.decode(text)] if text else []
+
+
+async def find(conn: Conn, payment_id: PaymentId, *, owner: KeyId | None = None) -> Payment | None:
+    """Read one payment as it is now, if it is this owner's; None owns everything."""
+    found = await with_transfers(conn, unpacked(await conn.fetchval(GET, [payment_id])))
+    return found[0] if found and owner in {None, found[0].owner} else None
+
+
+LOCK = f"SELECT json_agg(found) FROM ({FOUND} FOR UPDATE OF p) AS p"  # noqa: S608
+
+
+async def lock(conn: Conn, ids: Sequence[PaymentId]) -> list[Payment]:
+    """Read payments and hold them until the transaction ends. By id, so that nobody deadlocks."""
+    return await with_transfers(conn, unpacked(await conn.fetchval(LOCK, ids)))
+
 
 TRANSFERS = """
 SELECT json_agg(json_build_object('payment_id', payment_id, 'transfer', transfer)) FROM (
@@ -126,13 +133,12 @@ SELECT json_agg(json_build_object('payment_id', payment_id, 'transfer', transfer
 """
 
 
-async def with_transfers(conn: Conn, text: str | None) -> list[Payment]:
+async def with_transfers(conn: Conn, found: list[Payment]) -> list[Payment]:
     """Put each payment together with its transfers.
 
     They are read after the payments, not with them: a statement that waits for a lock sees
     the payment as the last holder left it, but all other tables as they were before.
     """
-    found = PAYMENTS.decode(text) if text else []
     placed = await conn.fetchval(TRANSFERS, [payment.id for payment in found])
     if not placed:
         return found
@@ -199,99 +205,21 @@ def row(payment: Payment) -> Row:
     )
 
 
-UPSERT_TRANSFERS = """
-INSERT INTO transfers (chain, payment_id, tx_hash, asset, recipient, ordinal, sender, amount,
-    block_number, block_hash, block_time, source, log_index, first_time, vouched, orphaned,
-    swept_in, swept_by)
-SELECT * FROM json_to_recordset($1::json) AS new (
-    chain text, payment_id uuid, tx_hash text, asset text, recipient text, ordinal int,
-    sender text, amount numeric, block_number bigint, block_hash text, block_time timestamptz,
-    source text, log_index int, first_time timestamptz, vouched bool, orphaned bool,
-    swept_in bigint, swept_by text)
-ON CONFLICT (chain, tx_hash, asset, recipient, ordinal) DO UPDATE SET
-    block_number = excluded.block_number, block_hash = excluded.block_hash,
-    block_time = excluded.block_time, log_index = excluded.log_index, amount = excluded.amount,
-    first_time = excluded.first_time, vouched = excluded.vouched, orphaned = excluded.orphaned,
-    swept_in = excluded.swept_in, swept_by = excluded.swept_by
-"""
+def packed(changed: Sequence[Row]) -> str:
+    """Return rows as they travel."""
+    return json.encode(changed).decode()
 
 
-class TransferRow(Struct, frozen=True, gc=False):
-    """A transfer as UPSERT_TRANSFERS reads it."""
-
-    chain: ChainName
-    payment_id: PaymentId
-    tx_hash: TxHash
-    asset: Asset
-    recipient: RawAddress
-    ordinal: int
-    sender: RawAddress
-    amount: Amount
-    block_number: BlockNumber
-    block_hash: BlockHash
-    block_time: datetime
-    source: Source
-    log_index: int | None
-    first_time: datetime | None
-    vouched: bool
-    orphaned: bool
-    swept_in: BlockNumber | None
-    swept_by: TxHash | None
-
-
-def transfer_row(payment: Payment, transfer: Transfer) -> TransferRow:
-    """Return a transfer with the payment it is for."""
-    key = transfer.key
-    return TransferRow(
-        key.chain,
-        payment.id,
-        key.tx_hash,
-        key.asset,
-        key.recipient,
-        key.ordinal,
-        transfer.sender,
-        transfer.amount,
-        transfer.block_number,
-        transfer.block_hash,
-        transfer.block_time,
-        transfer.source,
-        transfer.log_index,
-        transfer.first_time,
-        transfer.vouched,
-        transfer.orphaned,
-        transfer.swept_in,
-        transfer.swept_by,
-    )
+async def write(conn: Conn, rows: str) -> None:
+    """Write what was packed before."""
+    await conn.execute(UPDATE, rows)
 
 
 async def save(
     conn: Conn, changed: Sequence[Payment], moved: Sequence[tuple[Payment, Transfer]]
 ) -> None:
     """Write payments, and those of their transfers that are new, moved, or were orphaned."""
-    await write(conn, *packed([row(p) for p in changed], [transfer_row(p, t) for p, t in moved]))
-
-
-def packed(rows: Sequence[Row], transfers: Sequence[TransferRow]) -> tuple[str, str]:
-    """Return rows as they travel; transfers by their key, whose index then grows page by page."""
-    ordered = sorted(transfers, key=attrgetter("tx_hash"))
-    return json.encode(rows).decode(), json.encode(ordered).decode()
-
-
-async def write(conn: Conn, rows: str, transfers: str) -> None:
-    """Write what was packed before."""
-    await conn.execute(UPDATE, rows)
-    if transfers != "[]":
-        await conn.execute(UPSERT_TRANSFERS, transfers)
-
-
-PLAN = """
-UPDATE transfers SET sweep_id = $1 WHERE chain = $2 AND recipient = $3 AND asset = $4
-AND sweep_id IS NULL AND NOT orphaned
-"""
-
-
-async def plan_sweep(
-    conn: Conn, sweep_id: SweepId, chain: ChainName, address: RawAddress, asset: Asset
-) -> None:
-    """Let a sweep take all transfers of an asset to an address that no other one takes."""
-    await conn.execute(PLAN, sweep_id, chain, address, asset)
+    await write(conn, packed([row(payment) for payment in changed]))
+    if moved:
+        rows = [transfers.row(payment, transfer) for payment, transfer in moved]
+        await transfers.move(conn, transfers.packed(rows))

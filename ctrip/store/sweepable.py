@@ -1,4 +1,4 @@
-"""What is to be swept, and what sweeps took. Only reads; sweeps.py and payments.py write."""
+"""What is to be swept, and what sweeps took. Only reads; sweeps.py and transfers.py write."""
 
 from collections.abc import Collection
 

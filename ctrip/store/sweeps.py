@@ -1,7 +1,7 @@
 """The only writer of the table sweeps.
 
 A sweep takes the transfers that were on record when it was planned: they name it
-(store/payments.py), so that no two sweeps count on the same money.
+(store/transfers.py), so that no two sweeps count on the same money.
 """
 
 from collections.abc import Collection, Sequence

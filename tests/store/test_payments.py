@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from ctrip.core.ids import AMOUNT_MAX, Amount, BlockNumber, raw
 from ctrip.core.payment import Flag, Payment, Status
@@ -172,3 +173,20 @@ async def test_two_who_lock_the_same_payments_take_turns(pool: Pool) -> None:
         await payments.insert(conn, made, wallet=WALLET)
     forward, backward = list(range(20)), list(range(19, -1, -1))
     await asyncio.gather(*(held(order) for order in [forward, backward] * 6))
+
+
+async def test_whoever_waited_for_a_payment_sees_what_its_holder_left(pool: Pool) -> None:
+    payment = fresh()
+    async with pool.acquire() as conn:
+        await payments.insert(conn, [payment], wallet=WALLET)
+
+    async def counted() -> None:
+        async with transaction(pool) as conn:
+            [now] = await payments.lock(conn, [payment.id])
+            await payments.save(conn, [replace(now, sequence=now.sequence + 1)], ())
+
+    await asyncio.gather(*(counted() for _ in range(6)))
+    async with pool.acquire() as conn:
+        found = await payments.find(conn, payment.id)
+    assert found
+    assert found.sequence == payment.sequence + 6

@@ -67,10 +67,10 @@ FROM (
 """
 PAY: Final = """
 INSERT INTO transfers (chain, tx_hash, asset, recipient, ordinal, payment_id, sender, amount,
-    block_number, block_hash, block_time, source, vouched, orphaned)
+    block_number, block_hash, block_time, source, vouched, orphaned, movable)
 SELECT chain, '0x' || md5(id::text) || md5(address), 'native', lower(address), 0, id,
     '0x' || repeat('fa', 20), 1000, detected_in_block, '0x' || md5(address), created_at,
-    'transaction', false, false
+    'transaction', false, false, false
 FROM payments WHERE status = 'settled' AND derivation_index % 4 = 0 AND chain <> 'anvil'
 """
 

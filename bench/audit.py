@@ -54,11 +54,11 @@ SELECT md5('s' || n)::uuid, 'anvil', md5('p' || n)::uuid, '0x' || lpad(to_hex(n)
 FROM generate_series(1, $1) AS n;
 INSERT INTO transfers (chain, tx_hash, asset, recipient, ordinal, payment_id, sender, amount,
     block_number, block_hash, block_time, source, vouched, orphaned, swept_in, swept_by,
-    sweep_id)
+    sweep_id, movable)
 SELECT 'anvil', '0x' || md5('t' || n) || md5('u' || n), 'native',
     '0x' || lpad(to_hex(n), 40, '0'), 0, md5('p' || n)::uuid, '0x' || repeat('fa', 20), 1000000,
     n, '0x' || md5('b' || n) || md5('c' || n), now(), 'transaction', true, false, n + 9,
-    '0x' || md5('v' || n) || md5('w' || n), md5('s' || n)::uuid
+    '0x' || md5('v' || n) || md5('w' || n), md5('s' || n)::uuid, true
 FROM generate_series(1, $1) AS n;
 INSERT INTO sendings (id, chain, sender, derivation_index, nonce, purpose, sweep_id, asset, amount,
     beneficiary, recipient, data, gas, state, tx_hash, block_number, block_hash, fee, final,

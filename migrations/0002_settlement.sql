@@ -4,9 +4,12 @@ ALTER TABLE payments ADD COLUMN settles text NOT NULL DEFAULT 'hold'
 ALTER TABLE transfers ADD COLUMN swept_in bigint; -- the block in which its money was moved on
 ALTER TABLE transfers ADD COLUMN swept_by text;   -- the transaction in that block that did it
 ALTER TABLE transfers ADD COLUMN sweep_id uuid;   -- of the sweep that is to move it, or did
+-- Whether it is ours to move: not what is held on its payment's own chain. Most gateways hold all
+-- they get, and their transfers shall not fill an index of what is to be moved for ever.
+ALTER TABLE transfers ADD COLUMN movable boolean NOT NULL;
 -- What nobody has planned to move yet.
 CREATE INDEX transfers_unplanned ON transfers (chain, block_number)
-    WHERE sweep_id IS NULL AND NOT orphaned;
+    WHERE movable AND sweep_id IS NULL AND NOT orphaned;
 CREATE INDEX transfers_sweep ON transfers (sweep_id) WHERE sweep_id IS NOT NULL;
 
 CREATE TABLE sweeps (                        -- one asset of one address, to the treasury

@@ -32,8 +32,8 @@ class Candidate(Struct, frozen=True, kw_only=True):
 CANDIDATES = """
 SELECT DISTINCT p.id AS payment_id, t.recipient AS address, p.derivation_index, t.asset
 FROM transfers t JOIN payments p ON p.id = t.payment_id
-WHERE t.chain = $1 AND t.sweep_id IS NULL AND NOT t.orphaned AND t.amount > 0
-AND p.wallet = $2 AND (p.settles <> 'hold' OR p.chain <> t.chain)
+WHERE t.chain = $1 AND t.movable AND t.sweep_id IS NULL AND NOT t.orphaned AND t.amount > 0
+AND p.wallet = $2
 AND p.status NOT IN ('pending', 'detected')
 AND (t.block_number <= $3 OR (p.status IN ('confirmed', 'paid') AND p.chain = t.chain
     AND p.asset = t.asset AND t.block_number <= p.detected_in_block))

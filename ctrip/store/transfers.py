@@ -22,18 +22,19 @@ from ctrip.core.ids import (
     SweepId,
     TxHash,
 )
-from ctrip.core.payment import Payment, Source, Transfer
+from ctrip.core.payment import Payment, Settles, Source, Transfer
 from ctrip.store.pool import Conn
 
 INSERT = """
 INSERT INTO transfers (
     chain, payment_id, tx_hash, asset, recipient, ordinal, sender, amount, block_number,
-    block_hash, block_time, source, log_index, first_time, vouched, orphaned, swept_in, swept_by)
+    block_hash, block_time, source, log_index, first_time, vouched, orphaned, swept_in,
+    swept_by, movable)
 SELECT * FROM json_to_recordset($1::json) AS new (
     chain text, payment_id uuid, tx_hash text, asset text, recipient text, ordinal int,
     sender text, amount numeric, block_number bigint, block_hash text, block_time timestamptz,
     source text, log_index int, first_time timestamptz, vouched bool, orphaned bool,
-    swept_in bigint, swept_by text)
+    swept_in bigint, swept_by text, movable bool)
 """
 MOVE = f"""
 {INSERT}
@@ -66,6 +67,7 @@ class Row(Struct, frozen=True, gc=False):
     orphaned: bool
     swept_in: BlockNumber | None
     swept_by: TxHash | None
+    movable: bool  # never changes: what a payment's money is for is part of its order
 
 
 def row(payment: Payment, transfer: Transfer) -> Row:
@@ -90,6 +92,7 @@ def row(payment: Payment, transfer: Transfer) -> Row:
         transfer.orphaned,
         transfer.swept_in,
         transfer.swept_by,
+        payment.settles is not Settles.HOLD or key.chain != payment.chain,
     )
 
 
@@ -110,7 +113,7 @@ async def move(conn: Conn, rows: str) -> None:
 
 PLAN = """
 UPDATE transfers SET sweep_id = $1 WHERE chain = $2 AND recipient = $3 AND asset = $4
-AND sweep_id IS NULL AND NOT orphaned
+AND movable AND sweep_id IS NULL AND NOT orphaned
 """
 
 

@@ -81,6 +81,7 @@ HOT = {
     "versions.VERSIONS": "sending_versions_sending",
     "sweepable.CANDIDATES": "transfers_unplanned",
     "sweepable.TAKEN": "transfers_sweep",
+    "transfers.PLAN": "transfers_unplanned",
     "sweeps.DUE": "sweeps_live",
     "listeners.LIVE": "api_keys_pkey",
     "listeners.NEWS": "events_payment_id_sequence_key",

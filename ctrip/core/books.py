@@ -109,3 +109,8 @@ def more(chain: ChainName, one: Booked, has: Amount, by: int) -> Difference:
         remedy=COMES,
         holds=False,
     )
+
+
+def until_in_order(held: str) -> str:
+    """Say what whoever would move an asset waits for; `held` is what is wrong with its books."""
+    return f"nothing of it is moved until the books are in order: {held}"

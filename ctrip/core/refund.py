@@ -34,6 +34,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ctrip.core.books import until_in_order
 from ctrip.core.changes import Refunded, RefundFailed
 from ctrip.core.errors import InvariantError
 from ctrip.core.fees import Price, cost
@@ -183,10 +184,8 @@ def news_of(refund: Refund, sendings: Sequence[Sending]) -> Refunded | RefundFai
 
 def next_step(refund: Refund, view: View) -> Step:
     """Decide what to do for a refund that waits for us."""
-    if view.held:
-        return Wait(f"nothing of it is moved until the books are in order: {view.held}")
-    if not view.backed:
-        return Wait(UNBACKED)
+    if why := held_back(view.held, backed=view.backed):
+        return Wait(why)
     if view.free < refund.amount:
         return Wait(
             f"the payout wallet {view.wallet} can spend {view.free} of {refund.asset} and"
@@ -204,6 +203,13 @@ def next_step(refund: Refund, view: View) -> Step:
             " gas included: send it coin"
         )
     return Send(refund.amount, view.gas, view.price)
+
+
+def held_back(held: str, *, backed: bool) -> str:
+    """Say why nothing may be paid now, whatever it costs; "" if it may."""
+    if held:
+        return until_in_order(held)
+    return "" if backed else UNBACKED
 
 
 def after(refund: Refund, step: Wait | Stick, *, now: datetime) -> Refund:

@@ -28,6 +28,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ctrip.core.books import until_in_order
 from ctrip.core.errors import InvariantError
 from ctrip.core.fees import Price, cost
 from ctrip.core.ids import NATIVE, Amount, Asset, ChainName, PaymentId, RawAddress, SweepId
@@ -195,7 +196,7 @@ def failures(sendings: Sequence[Sending], purpose: Purpose) -> int:
 def next_step(sweep: Sweep, sendings: Sequence[Sending], view: View, rule: Rule) -> Step:
     """Decide what to do for a sweep that waits for us."""
     if view.held:
-        return Wait(f"nothing of it is moved until the books are in order: {view.held}")
+        return Wait(until_in_order(view.held))
     if view.recorded == 0:
         return Drop("a reorg took back what was to be moved")
     if view.balance == 0:

@@ -25,7 +25,7 @@ from ctrip.store import blocks, refunds, sendings
 from ctrip.store.pool import Conn, connection, transaction
 
 NO_BYTES: Final = "0x"  # it is final, so nobody is shown it again
-IN_DOUBT: Final = frozenset({SendingState.UNSIGNED, SendingState.TAKEN})
+NOT_MINED: Final = frozenset({SendingState.UNSIGNED, SendingState.TAKEN})
 
 log = logs.get("ctrip.refund")
 
@@ -44,7 +44,7 @@ class Adopter(Settling):
             of_refund = (await sendings.of_refunds(conn, [refund_id]))[refund_id]
             await sendings.lock(conn, self.chain.name, [one.id for one in of_refund])
             [refund] = await refunds.lock(conn, [refund_id])
-            one = in_doubt(of_refund)
+            one = without_answer(of_refund)
             if refund.state in ENDED or one is None:
                 raise NotThat(f"refund {refund_id} is {refund.state}, and was not exported")
             if (found.sender, found.nonce) != (one.sender, one.nonce):
@@ -93,9 +93,9 @@ class Adopter(Settling):
         await refunds.save(conn, replace(refund, state=RefundState.QUEUED, why=waits, due_at=now))
 
 
-def in_doubt(of_refund: list[Sending]) -> Sending | None:
+def without_answer(of_refund: list[Sending]) -> Sending | None:
     """Return the sending that was exported, and of which nothing came back that was mined."""
-    found = [one for one in of_refund if one.exported and one.state in IN_DOUBT]
+    found = [one for one in of_refund if one.exported and one.state in NOT_MINED]
     return found[0] if found else None
 
 

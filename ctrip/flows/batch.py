@@ -51,9 +51,7 @@ class Batches(Settling):
         """Set up what is known of the contract."""
         self._is_there = False
         self._looked_at: datetime | None = None
-        self.company = InCompany(
-            self.chain, self._transactor, self._pool, self._clock, self._news, self._signer
-        )
+        self.company = self.beside(InCompany)
 
     async def take(self, decision: Decision) -> bool:
         """Tell whether a sweep goes by a batch: it needs gas, and no batch has failed it before."""

@@ -16,11 +16,11 @@ from ctrip.core.ids import NATIVE, Amount, Asset
 from ctrip.core.outgoing import Reverts, TooPoor
 from ctrip.core.refund import (
     EXPORTED,
-    UNBACKED,
     Refund,
     RefundState,
     View,
     advance,
+    held_back,
     may_be_paid,
     news_of,
 )
@@ -74,10 +74,14 @@ class RefundDecider(Settling):
     async def why_not(self, conn: Conn, refund: Refund) -> str:
         """Say why nothing may be signed for a refund, though it was exported; "" if it may."""
         held = await reconciliations.held_assets(conn, self.chain.name)
-        if why := held.get(refund.asset):
-            return f"nothing of it is moved until the books are in order: {why}"
         [payment] = await payments.lock(conn, [refund.payment_id])
-        return UNBACKED if left_to_refund(payment) < 0 else ""
+        return held_back(held.get(refund.asset, ""), backed=left_to_refund(payment) >= 0)
+
+    def of_another_wallet(self, one: Sending) -> str:
+        """Say that a refund was exported before the payout wallet was changed; "" if it was not."""
+        if one.sender == self.payout_wallet:
+            return ""
+        return f"it was exported for another payout wallet, {one.sender}"
 
     def dearer(self, offer: Offer, market: Market) -> Offer | None:
         """Return what else to offer where blocks take dearer transactions; None: what it was."""

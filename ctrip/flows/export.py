@@ -21,7 +21,6 @@ from ctrip.core.sending import Purpose, Sending
 from ctrip.core.sweep import Fuel, Send, Sweep, after
 from ctrip.flows.decide import Decider, Decision
 from ctrip.flows.export_refunds import RefundExporter
-from ctrip.flows.settling import Wallets
 from ctrip.flows.write_out import offered, units, worth, written
 from ctrip.store import sendings, sweeps, transfers
 from ctrip.store.pool import transaction
@@ -53,8 +52,7 @@ class Exporter(Decider):
         """Return the refunds that are to be signed; none where it is not said who pays them."""
         if self._payout_wallet is None:
             return []
-        common = (self.chain, self._transactor, self._pool, self._clock, self._news, None)
-        return await RefundExporter(*common, Wallets(payout=self._payout_wallet)).export()
+        return await self.beside(RefundExporter).export()
 
     async def _draw_up(self, decision: Decision) -> list[Unsigned]:
         """Write what a sweep needs signed; nothing if it waits for something else."""

@@ -65,11 +65,10 @@ class RefundExporter(RefundDecider):
             [refund] = await refunds.lock(conn, [one.refund_id])
             if now_is.state not in UNDER_WAY or now_is.exported is None:
                 return None  # it went on just now
-            why = await self.why_not(conn, refund)
-            if now_is.sender != self.payout_wallet:
-                why = f"it was exported for another payout wallet, {now_is.sender}"
-            elif now_is.nonce < line.next_nonce:
+            why = self.of_another_wallet(now_is)
+            if not why and now_is.nonce < line.next_nonce:
                 why = nonce_spent(refund, now_is)
+            why = why or await self.why_not(conn, refund)
             if now_is.state is SendingState.UNSIGNED:
                 await refunds.say(conn, refund.id, why or EXPORTED)
             if why:

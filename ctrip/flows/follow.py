@@ -57,15 +57,7 @@ class Follower(Settling):
         """Set up who looks a second time, and whose turn it is."""
         self.sendings_max = SENDINGS_PER_PASS_MAX
         self._after = sendings.BEFORE_ALL
-        self._witness = Witness(
-            self.chain,
-            self._transactor,
-            self._pool,
-            self._clock,
-            self._news,
-            self._signer,
-            warn=self._warn,
-        )
+        self._witness = self.beside(Witness)
 
     def pause_seconds(self) -> float:
         """Return how long to wait for the next pass: as the watch does."""

@@ -69,8 +69,8 @@ class Refunder(RefundDecider):
         """Sign what was exported when the chain was settled by exports, in its place."""
         assert one.exported is not None, f"{one.id} was exported at no price"  # noqa: S101
         offer = self.dearer(one.exported, market) or one.exported
-        if one.sender != self.payout_wallet:
-            await self._say(one, f"it was exported for another payout wallet, {one.sender}")
+        if why := self.of_another_wallet(one):
+            await self._say(one, why)
             return
         version = await self.version(one, offer.value, offer.price)
         async with transaction(self._pool) as conn:

@@ -6,7 +6,7 @@ any moment, and another shows the same bytes.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 from uuid import uuid4
 
 from msgspec import Struct
@@ -43,6 +43,7 @@ class Wallets(Struct, frozen=True, kw_only=True):
 
 
 NO_WALLETS: Final = Wallets()
+D = TypeVar("D", bound="Settling")
 
 
 class Settling:
@@ -69,10 +70,24 @@ class Settling:
         self._clock = clock
         self._news = news
         self._signer = signer
+        self._wallets = wallets
         self._gas_wallet = signer.gas_address if signer else wallets.gas
         self._payout_wallet = signer.payout_address if signer else wallets.payout
         self._warn = warn
         self.begin()
+
+    def beside(self, duty: type[D]) -> D:
+        """Return another duty that is given the same."""
+        return duty(
+            self.chain,
+            self._transactor,
+            self._pool,
+            self._clock,
+            self._news,
+            self._signer,
+            self._wallets,
+            warn=self._warn,
+        )
 
     def begin(self) -> None:
         """Set up what is remembered between passes; nothing of it is needed after a restart."""

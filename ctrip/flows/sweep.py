@@ -31,15 +31,7 @@ class Sweeper(Decider):
 
     def begin(self) -> None:
         """Set up the batches, which are given the same."""
-        self.batches = Batches(
-            self.chain,
-            self._transactor,
-            self._pool,
-            self._clock,
-            self._news,
-            self._signer,
-            warn=self._warn,
-        )
+        self.batches = self.beside(Batches)
 
     async def run_once(self) -> bool:
         """Do what is next for the sweeps that wait; True if there may be more of them."""

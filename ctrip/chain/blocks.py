@@ -8,11 +8,13 @@ At a glance, only those blocks are read with their logs in which the data of som
 names an address of ours. Those of the others are owed: spans.py reads them later.
 """
 
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final, TypeVar
 
-from ctrip.chain import decode, glance, transfers
+from msgspec.json import Decoder
+
+from ctrip.chain import decode, glance
 from ctrip.chain.blooms import Blooms, Glanced
 from ctrip.chain.client import Ours
 from ctrip.chain.decode import (
@@ -20,38 +22,27 @@ from ctrip.chain.decode import (
     Contradiction,
     NotYet,
     WireBlock,
+    WireCallBlock,
     WireLog,
-    WireTransaction,
 )
 from ctrip.chain.endpoint import Provider
 from ctrip.chain.faults import Cure, cure_of_refusal
 from ctrip.chain.lanes import cut, few_at_once
 from ctrip.chain.mentions import mentioned
-from ctrip.chain.transfers import Placed, Sought
-from ctrip.chain.wire import Call, Reply
+from ctrip.chain.transfers import Sought
+from ctrip.chain.whole import Whole, built, kept
+from ctrip.chain.wire import Answer, Call, Reply
 from ctrip.core.blocks import Block, Header
-from ctrip.core.ids import BlockNumber, RawAddress, TxHash
+from ctrip.core.ids import BlockNumber
 
 # Full blocks are large: at 2 MB each, ten stay below the 25 MB that geth answers at once.
 BLOCKS_PER_BATCH_MAX: Final = 10
 HEADERS_PER_BATCH_MAX: Final = 50
 
 BY_NUMBER: Final = "eth_getBlockByNumber"
+AnyBlock = TypeVar("AnyBlock", bound=WireBlock)
+
 GONE: Final = "the node lost a block while its logs were read"
-
-
-class Whole(NamedTuple):
-    """A block as it was sent."""
-
-    header: Header
-    bloom: str
-    transactions: Sequence[TxHash] | None  # in order; None: they were not asked for
-    paying: Sequence[WireTransaction] = ()  # of them, those that offer coin to somebody
-    paid: Sequence[RawAddress] = ()  # by them
-    named: Collection[RawAddress] = ()  # in the data of any
-    logs: Sequence[WireLog] = ()
-    names_ours: bool = False
-    owes_logs: bool = False
 
 
 async def headers(
@@ -120,7 +111,7 @@ async def _piece(
         wholes = await _with_logs(provider, wholes, asked, blooms)
     if ours is None:
         return [built(whole, asked) for whole in wholes]
-    whose = await ours({address for whole in wholes for address in offered(whole, asked)})
+    whose = await ours(glance.offered(wholes, asked))
     if not whose:
         return [Block(header=whole.header) for whole in wholes]
     return [built(whole, asked, whose) for whole in wholes]
@@ -130,50 +121,41 @@ async def _glanced(
     provider: Provider, numbers: Sequence[BlockNumber], asked: Sought, blooms: Blooms, ours: Ours
 ) -> list[Block]:
     """Return blocks, with their logs only where something names an address of ours."""
-    wholes = await _full(provider, numbers, names=True)
+    wires = await _wires(provider, numbers, decode.CALL_BLOCKS)
+    wholes = [kept(wire, mentioned(tx.input for tx in wire.transactions)) for wire in wires]
     check_chained([whole.header for whole in wholes], numbers)
-    whose = set(await ours({name for one in wholes for name in (*one.paid, *one.named)}))
+    named = {name for whole in wholes for name in whole.named}
+    whose = set(await ours({*glance.paid(wholes), *named}))
     wholes = [one._replace(names_ours=not whose.isdisjoint(one.named)) for one in wholes]
     if not asked.contracts:
         return [built(whole, asked, whose) for whole in wholes]
     naming = await _with_logs(provider, [w for w in wholes if w.names_ours], asked, blooms)
     if naming:
-        whose.update(await ours({to for whole in naming for to in offered(whole, asked)}))
+        whose.update(await ours(glance.offered(naming, asked)))
     read = {whole.header.hash: whole for whole in naming}
     wholes = [read.get(w.header.hash) or w._replace(owes_logs=True) for w in wholes]
     blooms.owe(Glanced(whole.header, whole.bloom) for whole in wholes if whole.owes_logs)
     return [built(whole, asked, whose) for whole in wholes]
 
 
-async def _full(
-    provider: Provider, numbers: Sequence[BlockNumber], *, names: bool = False
-) -> list[Whole]:
-    return [whole(wire, names=names) for wire in await _wires(provider, numbers)]
+async def _full(provider: Provider, numbers: Sequence[BlockNumber]) -> list[Whole]:
+    return [kept(wire) for wire in await _wires(provider, numbers, decode.BLOCKS)]
 
 
-def whole(wire: WireBlock, *, names: bool = False) -> Whole:
-    """Return what is kept of a block; at once, while it lies in the processor's cache."""
-    transactions = [tx.hash for tx in wire.transactions]
-    paying = [tx for tx in wire.transactions if tx.value != "0x0" and tx.to is not None]
-    if (paid := glance.recipients(paying)) is None:
-        paying = decode.paying(paying)
-        paid = [tx.to for tx in paying if tx.to is not None]
-    named = mentioned(tx.input for tx in wire.transactions) if names else ()
-    return Whole(decode.header(wire), wire.logs_bloom, transactions, paying, paid, named)
-
-
-async def _wires(provider: Provider, numbers: Sequence[BlockNumber]) -> list[WireBlock]:
+async def _wires(
+    provider: Provider, numbers: Sequence[BlockNumber], decoder: Decoder[Answer[AnyBlock]]
+) -> list[AnyBlock | WireCallBlock]:
     """Return blocks with their transactions; the newest may have come with the head."""
     at_hand = tip_at_hand(provider, numbers[-1])
     calls = [Call(BY_NUMBER, (hex(number), True)) for number in numbers]
     if at_hand:
         calls.pop()
-    replies = await provider.ask(calls, decode.BLOCKS, calls_max=max(1, len(calls)))
+    replies = await provider.ask(calls, decoder, calls_max=max(1, len(calls)))
     wires = [present(provider, reply) for reply in replies]
-    return [*wires, at_hand] if at_hand else wires
+    return [*wires, at_hand] if at_hand else [*wires]
 
 
-def tip_at_hand(provider: Provider, number: BlockNumber) -> WireBlock | None:
+def tip_at_hand(provider: Provider, number: BlockNumber) -> WireCallBlock | None:
     """Return the endpoint's newest block, if it is asked for and came whole; but only once.
 
     Whoever asks again has found that it does not fit.
@@ -200,37 +182,6 @@ async def _with_logs(
         if not logs[whole.header.number]:
             await blooms.check_empty(provider, whole.header, whole.bloom, asked)
     return [whole._replace(logs=logs[whole.header.number]) for whole in wholes]
-
-
-def offered(whole: Whole, asked: Sought) -> list[RawAddress]:
-    """Return every address that a block offers money to, if what was sent can be true."""
-    moved = glance.receivers(whole.logs, whole.header, whole.transactions, asked)
-    if moved is None:
-        found = placed(whole)
-        transfers.read(found, asked, ours=())
-        moved = transfers.offered(found)
-    return [*whole.paid, *moved]
-
-
-def built(whole: Whole, asked: Sought, ours: Container[RawAddress] | None = None) -> Block:
-    """Return a block with what it offers to our addresses, or to everybody."""
-    got = transfers.read(placed(whole), asked, ours)
-    return Block(
-        header=whole.header,
-        calls=decode.native_calls(whole.paying, ours),
-        logs=tuple(got.logs),
-        moves=tuple(one.move for one in got.moves),
-        names_ours=whole.names_ours,
-        owes_logs=whole.owes_logs,
-    )
-
-
-def placed(whole: Whole) -> list[Placed]:
-    """Return the logs of a block in their order, if they can be true."""
-    number = whole.header.number
-    found = transfers.placed(whole.logs, number, number)
-    check_place(found, whole.header, whole.transactions)
-    return found
 
 
 async def _logs_of(
@@ -282,18 +233,3 @@ def check_chained(headers: Sequence[Header], numbers: Sequence[BlockNumber]) -> 
     for below, above in pairwise(headers):
         if above.number == below.number + 1 and above.parent_hash != below.hash:
             raise Contradiction("a block is not the child of the one below it")
-
-
-def check_place(
-    found: Sequence[Placed], header: Header, transactions: Sequence[TxHash] | None
-) -> None:
-    """Check that logs are of this block, and of its transactions."""
-    block_hash, count = header.hash, len(transactions or ())
-    for one in found:
-        log, position = one.log, one.position
-        if log.block_hash != block_hash:
-            raise Contradiction("a log is of another block than the one asked for")
-        if transactions is None:
-            continue
-        if position >= count or transactions[position].lower() != log.transaction_hash:
-            raise Contradiction("a log is of another transaction than its position says")

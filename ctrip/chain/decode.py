@@ -44,20 +44,31 @@ class WireHeader(Struct, frozen=True, rename="camel"):
     logs_bloom: str = ""
 
 
-class WireTransaction(Struct, frozen=True, gc=False):
-    """A transaction inside a block."""
+class WireTransaction(Struct, frozen=True, gc=False, kw_only=True):
+    """A transaction inside a block. Fields in the order of nodes are found soonest."""
 
-    hash: TxHash
     sender: RawAddress = field(name="from")
-    value: str
+    hash: TxHash
     to: RawAddress | None = None  # null creates a contract
+    value: str
+
+
+class WireCall(WireTransaction, frozen=True, gc=False, kw_only=True):
+    """A transaction with its data."""
+
     input: str | None = None
 
 
 class WireBlock(WireHeader, frozen=True, rename="camel", kw_only=True):
     """A block with its transactions."""
 
-    transactions: list[WireTransaction]
+    transactions: Sequence[WireTransaction]
+
+
+class WireCallBlock(WireBlock, frozen=True, rename="camel", kw_only=True):
+    """A block with its transactions and their data."""
+
+    transactions: Sequence[WireCall]
 
 
 class WireLog(Struct, frozen=True, rename="camel", gc=False):
@@ -97,6 +108,7 @@ AnyHeader = TypeVar("AnyHeader", bound=WireHeader | list[WireLog] | str)
 QUANTITIES: Final = replies(str)
 HEADERS: Final = replies(WireHeader)
 BLOCKS: Final = replies(WireBlock)
+CALL_BLOCKS: Final = replies(WireCallBlock)
 LOGS: Final = replies(list[WireLog])
 RECEIPTS: Final = replies(WireReceipt)
 FULL_RECEIPTS: Final = replies(WireFullReceipt)

@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 from msgspec.json import Decoder
 
 from ctrip.chain.client import EndpointState
-from ctrip.chain.decode import WireBlock
+from ctrip.chain.decode import WireCallBlock
 from ctrip.chain.faults import SIZE, Cure, answers_no_logs, cure_of, cure_of_refusal, narrower
 from ctrip.chain.fitness import Bench, Pace, Score
 from ctrip.chain.lanes import cut, few_at_once
@@ -77,7 +77,7 @@ class Provider:
         self.is_believed = False  # it named the right chain
         self.is_behind = False  # its head is not where the others' are
         self.head: Header | None = None
-        self.tip: WireBlock | None = None  # the head with its transactions, until that is read
+        self.tip: WireCallBlock | None = None  # the head with its transactions, until that is read
         self.is_read_whole = False  # its last head was: so the next one is worth asking for whole
         self.inconsistencies = 0
         self.faults = 0

@@ -1,30 +1,44 @@
-"""What a block offers to whom, seen at a glance.
+"""Whom blocks offer something, seen at a glance.
 
-Nearly all that a block holds is strangers'. Of that, only the addresses must be known, to ask
-whether one is ours, and that it hangs together. Both can be seen of a whole list, field by
-field, in half the time that it takes to read what each transaction and log is worth.
+Nearly all that blocks hold is strangers'. Of that, only the addresses must be known, to ask
+whether one is ours, and that it hangs together. Both can be seen of all that came at once,
+field by field, in half the time that it takes to read what each transaction and log is worth.
 
 A glance judges nobody. What it does not find just as it should be, each log in its order and
-all hex in lower case, it does not know (None): whoever reads then judges log by log, as
-transfers.placed and blocks.check_place do. Nor is anything taken from it but the question
+all hex in lower case, it does not know (None): then it is judged log by log, as
+transfers.placed and whole.check_place do. Nor is anything taken from it but the question
 for addresses: a block that offers something to us is read in full.
 """
 
-from collections.abc import Sequence
-from operator import eq, le, lt
-from typing import cast
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
+from operator import add, eq, le, lt
+from typing import Final, TypeVar, cast
 
-from ctrip.chain.decode import (
-    ADDRESS_SIZE,
-    HASH_SIZE,
-    Garbled,
-    WireLog,
-    WireTransaction,
-    is_hex,
-)
+from ctrip.chain import decode, transfers
+from ctrip.chain.decode import ADDRESS_SIZE, HASH_SIZE, Garbled, WireTransaction, is_hex
 from ctrip.chain.transfers import Sought, place
-from ctrip.core.blocks import Header
+from ctrip.chain.whole import Whole, placed
 from ctrip.core.ids import RawAddress, TxHash
+
+APART: Final = 2**40  # places between two blocks, so that those of all can be compared at once
+
+T = TypeVar("T")
+
+
+def offered(wholes: Sequence[Whole], asked: Sought) -> set[RawAddress]:
+    """Return every address that blocks offer money to, if what was sent can be true."""
+    moved = receivers(wholes, asked)
+    if moved is None:
+        moved = [to for whole in wholes for to in in_full(whole, asked)]
+    return {*paid(wholes), *moved}
+
+
+def paid(wholes: Sequence[Whole]) -> list[RawAddress]:
+    """Return every address that transactions offer coin to."""
+    paying = [tx for whole in wholes for tx in whole.paying]
+    seen = recipients(paying)
+    return recipients(decode.paying(paying)) or [] if seen is None else seen
 
 
 def recipients(paying: Sequence[WireTransaction]) -> list[RawAddress] | None:
@@ -33,32 +47,26 @@ def recipients(paying: Sequence[WireTransaction]) -> list[RawAddress] | None:
     return found if are_hex(found, ADDRESS_SIZE) else None
 
 
-def receivers(
-    logs: Sequence[WireLog],
-    header: Header,
-    transactions: Sequence[TxHash] | None,
-    asked: Sought,
-) -> list[RawAddress] | None:
-    """Return the address that each log of a block may move something to: its last topic."""
-    hashes = [log.transaction_hash for log in logs]
+def receivers(wholes: Sequence[Whole], asked: Sought) -> list[RawAddress] | None:
+    """Return the address that each log of blocks may move something to: its last topic."""
+    logs = [log for whole in wholes for log in whole.logs]
+    apart = of_each(wholes, range(0, APART * len(wholes), APART))
     try:
-        indexes = list(map(place, [log.log_index for log in logs]))
+        indexes = list(map(add, apart, map(place, [log.log_index for log in logs])))
         positions = list(map(place, [log.transaction_index for log in logs]))
+        mined = at_positions(wholes, positions)
         topics = [log.topics[0] for log in logs]
-        of_transactions = (
-            [transactions[position] for position in positions] == hashes
-            if transactions is not None
-            else agree(positions, hashes)
-        )
     except (Garbled, IndexError):
         return None
-    numbers, removed = [log.block_number for log in logs], [log.removed for log in logs]
+    hashes = [log.transaction_hash for log in logs]
+    positions = list(map(add, apart, positions))
+    numbers, blocks = [log.block_number for log in logs], [log.block_hash for log in logs]
     last = [log.topics[-1] for log in logs]
     is_sound = (
-        of_transactions
-        and all_are(header.hash, [log.block_hash for log in logs])
-        and all_are(hex(header.number), numbers)
-        and not any(removed)
+        (agree(positions, hashes) if mined is None else mined == hashes)
+        and blocks == of_each(wholes, [whole.header.hash for whole in wholes])
+        and numbers == of_each(wholes, [hex(whole.header.number) for whole in wholes])
+        and True not in [log.removed for log in logs]
         and all(map(lt, indexes, indexes[1:]))
         and all(map(le, positions, positions[1:]))
         and asked.covers([log.address for log in logs], topics)
@@ -67,17 +75,34 @@ def receivers(
     return cast("list[RawAddress]", ["0x" + topic[-40:] for topic in last]) if is_sound else None
 
 
+def of_each(wholes: Sequence[Whole], values: Iterable[T]) -> list[T]:
+    """Return for each log of each block what its block has."""
+    counts = [len(whole.logs) for whole in wholes]
+    return list(chain.from_iterable(map(repeat, values, counts)))
+
+
+def at_positions(wholes: Sequence[Whole], positions: Sequence[int]) -> list[TxHash] | None:
+    """Return the transaction at each log's position; None where they were not asked for."""
+    mined = [whole.transactions for whole in wholes if whole.transactions is not None]
+    if len(mined) < len(wholes):
+        return None
+    pairs = zip(of_each(wholes, mined), positions, strict=True)
+    return [block[position] for block, position in pairs]
+
+
 def agree(positions: Sequence[int], hashes: Sequence[TxHash]) -> bool:
     """Tell whether neighbours are of one transaction where they are of one position."""
     same = map(eq, hashes, hashes[1:])
     return list(same) == list(map(eq, positions, positions[1:]))
 
 
-def all_are(value: object, values: Sequence[object]) -> bool:
-    """Tell whether there is nothing but one value; equal values compare quicker than they hash."""
-    return values.count(value) == len(values)
+def in_full(whole: Whole, asked: Sought) -> list[RawAddress]:
+    """Return the same log by log. Raises Contradiction and Garbled."""
+    found = placed(whole)
+    transfers.read(found, asked, ours=())
+    return transfers.offered(found)
 
 
 def are_hex(texts: Sequence[str], size: int) -> bool:
     """Tell whether texts are hex of one size in lower case."""
-    return all_are(size, list(map(len, texts))) and is_hex("".join(texts))
+    return list(map(len, texts)).count(size) == len(texts) and is_hex("".join(texts))

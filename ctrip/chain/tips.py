@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from ctrip import logs
 from ctrip.chain import decode
-from ctrip.chain.decode import Garbled, NotYet, WireBlock, WireHeader
+from ctrip.chain.decode import Garbled, NotYet, WireCallBlock, WireHeader
 from ctrip.chain.endpoint import Provider
 from ctrip.chain.faults import Cure, cure_of_refusal, lacks_the_tag
 from ctrip.chain.wire import Call, Reply
@@ -35,7 +35,7 @@ LEAP_BLOCKS_MAX: Final = 32  # no chain is known to leap further, unless it was 
 A_BLOCK_LATER: Final = 0.75  # block times between the questions of one that comes for a new block
 LONG_AGO: Final = float("-inf")
 
-AnyBlock = TypeVar("AnyBlock", WireHeader, WireBlock)
+AnyBlock = TypeVar("AnyBlock", WireHeader, WireCallBlock)
 
 log = logs.get("ctrip.chain")
 
@@ -145,7 +145,7 @@ async def tips_of(provider: Provider, chain: Chain, *, tags: Sequence[Tag]) -> T
 async def whole_tip_of(provider: Provider) -> Tips:
     """Ask for the newest block with its transactions."""
     provider.is_read_whole = False  # until it is; and if it cannot be had, not so again
-    [newest] = await provider.ask([Call(BY_NUMBER, ("latest", True))], decode.BLOCKS)
+    [newest] = await provider.ask([Call(BY_NUMBER, ("latest", True))], decode.CALL_BLOCKS)
     latest = latest_of(provider, newest)
     provider.head, provider.tip = latest, newest.result
     return Tips(provider, latest)

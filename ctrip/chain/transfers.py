@@ -10,7 +10,7 @@ moves nothing, is left out.
 """
 
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Final, NamedTuple, cast
 
@@ -58,17 +58,17 @@ COINS: Final[Mapping[NativeSource, Coin]] = {
 }
 
 
-class Sought(Struct, frozen=True):
+class Sought(Struct, frozen=True, dict=True):  # dict: for what is worked out once
     """The logs to ask for."""
 
     tokens: frozenset[RawAddress]
     coin: Coin | None
 
-    @property
+    @cached_property
     def contracts(self) -> list[RawAddress]:
         return sorted(self.tokens | ({self.coin.contract} if self.coin else set()))
 
-    @property
+    @cached_property
     def topics(self) -> list[list[str]]:
         return [sorted({TRANSFER} | ({self.coin.topic} if self.coin else set()))]
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import convert
+from msgspec.structs import replace
 
-from ctrip.chain import blocks, decode, glance, transfers
-from ctrip.chain.blocks import Whole
+from ctrip.chain import decode, glance, transfers
 from ctrip.chain.decode import Contradiction, Garbled, WireLog, WireTransaction
 from ctrip.chain.transfers import LOG_TRANSFER, POLYGON_COIN, Sought
+from ctrip.chain.whole import Whole
 from ctrip.core.blocks import Header
 from ctrip.core.chains import NativeSource
 from ctrip.core.ids import BlockHash, BlockNumber, RawAddress, TxHash
@@ -100,19 +101,17 @@ def a_whole(logs: list[Json], transactions: tuple[TxHash, ...] | None) -> Whole:
     return Whole(HEADER, "0x", transactions, logs=convert(logs, list[WireLog]))
 
 
-def at_a_glance(whole: Whole, asked: Sought) -> set[RawAddress] | None:
-    seen = glance.receivers(whole.logs, whole.header, whole.transactions, asked)
+def at_a_glance(*wholes: Whole, asked: Sought) -> set[RawAddress] | None:
+    seen = glance.receivers(wholes, asked)
     return None if seen is None else set(seen)
 
 
-def in_full(whole: Whole, asked: Sought) -> set[RawAddress] | str:
+def in_full(*wholes: Whole, asked: Sought) -> set[RawAddress] | str:
     """Return what log by log is found, or what is wrong."""
     try:
-        found = blocks.placed(whole)
-        transfers.read(found, asked, ours=())
+        return {to for whole in wholes for to in glance.in_full(whole, asked)}
     except (Contradiction, Garbled) as fault:
         return str(fault)
-    return set(transfers.offered(found))
 
 
 @given(sound(), st.sampled_from([MINED, None]), st.sampled_from(ASKED))
@@ -120,7 +119,7 @@ def test_logs_as_nodes_send_them_are_seen_at_a_glance(
     logs: list[Json], mined: tuple[TxHash, ...] | None, asked: Sought
 ) -> None:
     whole = a_whole(logs, mined)
-    assert at_a_glance(whole, asked) == in_full(whole, asked)
+    assert at_a_glance(whole, asked=asked) == in_full(whole, asked=asked)
 
 
 @pytest.mark.parametrize("mined", [MINED, None])
@@ -135,7 +134,7 @@ def test_of_one_odd_log_a_glance_says_the_same_or_nothing(
     for at, log in enumerate(good):
         for one in oddities(log):
             whole = a_whole([*good[:at], one, *good[at + 1 :]], mined)
-            assert at_a_glance(whole, asked) in (None, in_full(whole, asked)), one
+            assert at_a_glance(whole, asked=asked) in (None, in_full(whole, asked=asked)), one
 
 
 @given(odd(), st.sampled_from([MINED, None]), st.sampled_from(ASKED))
@@ -143,7 +142,38 @@ def test_of_odd_logs_a_glance_says_the_same_or_nothing(
     logs: list[Json], mined: tuple[TxHash, ...] | None, asked: Sought
 ) -> None:
     whole = a_whole(logs, mined)
-    assert at_a_glance(whole, asked) in (None, in_full(whole, asked))
+    assert at_a_glance(whole, asked=asked) in (None, in_full(whole, asked=asked))
+
+
+def of_block(number: int, logs: list[Json], mined: tuple[TxHash, ...] | None) -> Whole:
+    """Make a block of another height, with its own hashes, of logs that were made for HEADER's."""
+    own_mined = tuple(TxHash(word(number << 64 | int(tx_hash, 16))) for tx_hash in MINED)
+    own = {hex(HEADER.number): hex(number), HEADER.hash: block_hash(number)}
+    own |= dict(zip(MINED, own_mined, strict=True))
+    names = ("blockNumber", "blockHash", "transactionHash")
+    moved = [{**log, **{name: own.get(log[name], log[name]) for name in names}} for log in logs]
+    header = replace(HEADER, number=BlockNumber(number), hash=BlockHash(block_hash(number)))
+    return Whole(header, "0x", mined and own_mined, logs=convert(moved, list[WireLog]))
+
+
+@given(
+    st.lists(st.one_of(sound(), odd()), max_size=4),
+    st.sampled_from([MINED, None]),
+    st.sampled_from(ASKED),
+)
+def test_of_some_blocks_a_glance_says_the_same_or_nothing(
+    sent: list[list[Json]], mined: tuple[TxHash, ...] | None, asked: Sought
+) -> None:
+    wholes = [of_block(number, logs, mined) for number, logs in enumerate(sent, start=40)]
+    assert at_a_glance(*wholes, asked=asked) in (None, in_full(*wholes, asked=asked))
+
+
+@given(st.lists(sound(), max_size=4), st.sampled_from([MINED, None]), st.sampled_from(ASKED))
+def test_some_blocks_as_nodes_send_them_are_seen_at_a_glance(
+    sent: list[list[Json]], mined: tuple[TxHash, ...] | None, asked: Sought
+) -> None:
+    wholes = [of_block(number, logs, mined) for number, logs in enumerate(sent, start=40)]
+    assert at_a_glance(*wholes, asked=asked) == in_full(*wholes, asked=asked)
 
 
 RECIPIENTS: Final[dict[str, Callable[[str], str | None]]] = {

@@ -1,7 +1,7 @@
 """The same blocks read in three ways, each in a process of its own.
 
-ctrip's client, with garbage collection set as `ctrip serve` sets it; aiohttp alone, which
-sends the very same requests, as many at once, and lets the bodies go; and web3's
+ctrip's client, in a process set up as `ctrip serve` sets itself up; aiohttp alone, which
+asks for the same, as many requests at once, and lets the bodies go; and web3's
 AsyncWeb3.eth.get_block. So none pays for the memory or the imports of another.
 """
 
@@ -23,7 +23,6 @@ from ctrip.chain.blocks import BLOCKS_PER_BATCH_MAX
 from ctrip.chain.decode import TRANSFER
 from ctrip.chain.lanes import cut, few_at_once
 from ctrip.chain.rpc import RpcChain
-from ctrip.chain.wire import BUFFER_BYTES, HEADERS
 from ctrip.clock import SystemClock
 from ctrip.core.chains import Chain, Token
 from ctrip.core.finality import Depth
@@ -34,6 +33,8 @@ STOP_SECONDS_MAX: Final = 5.0
 ANSWER_SECONDS_MAX: Final = 60.0
 
 GIVEN_OUT: Final = frozenset({RawAddress("0x" + "d" * 40)})
+
+HEADERS: Final = {"Content-Type": "application/json"}
 
 FULL: Final = True  # with the transactions, not only their hashes
 
@@ -129,15 +130,15 @@ async def ours(offered: Collection[RawAddress]) -> Collection[RawAddress]:
 
 
 class WithAiohttp:
-    """Only download what ctrip reads: the same requests, as many at once."""
+    """Only download what ctrip reads: in its batches, or block by block, as web3 asks."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, batch: int = BLOCKS_PER_BATCH_MAX) -> None:
         self._url = url
+        self._batch = batch
         self._session: aiohttp.ClientSession | None = None
 
     async def read(self, first: int, last: int) -> None:
-        numbers = range(first, last + 1)
-        await few_at_once(self._piece, cut(numbers, BLOCKS_PER_BATCH_MAX))
+        await few_at_once(self._piece, cut(range(first, last + 1), self._batch))
 
     async def close(self) -> None:
         if self._session:
@@ -152,7 +153,7 @@ class WithAiohttp:
 
     async def _post(self, calls: list[dict[str, Any]]) -> None:
         if self._session is None:
-            self._session = aiohttp.ClientSession(read_bufsize=BUFFER_BYTES)
+            self._session = aiohttp.ClientSession()
         body = json.encode(calls)
         async with self._session.post(self._url, data=body, headers=HEADERS) as response:
             await response.read()

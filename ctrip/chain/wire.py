@@ -4,9 +4,9 @@ Nothing an endpoint sends is taken for granted: it may come late or never, be cu
 HTML, belong to another call or have no end. Replies are matched by id, because their
 order is free; of a batch that lacks some, the others are kept.
 
-An endpoint's URL often holds an API key, and aiohttp's exceptions spell URL and host
-out. So an error names the endpoint by its label only, and is raised after the library's
-exception is gone: not even its __context__ leads back to it.
+An endpoint's URL often holds an API key, and the exceptions of connections spell its host
+out. So an error names the endpoint by its label only, and is raised after the other one is
+gone: not even its __context__ leads back to it.
 """
 
 import asyncio
@@ -15,22 +15,19 @@ from email.utils import parsedate_to_datetime
 from itertools import count
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
-import aiohttp
 import msgspec
 from msgspec import Struct
 from msgspec.json import Decoder
 
 from ctrip.chain.body import Bodies, Body
 from ctrip.chain.client import ChainOutage
+from ctrip.chain.connections import Broken, Connections
+from ctrip.chain.response import EXCUSE_BYTES_MAX, HTTP_OK, NotHttp, Response, TooLong
+from ctrip.chain.target import target_of
 from ctrip.settings import Secret
 
 CALL_SECONDS_MAX: Final = 15.0  # for a whole answer; a node that drips holds nobody up for longer
 CALLS_PER_BATCH_MAX: Final = 50  # nodes refuse more than 100 to 1000, each its own number
-ANSWER_BYTES_MAX: Final = 64 * 2**20  # more than twice what geth puts into one answer (25 MB)
-EXCUSE_BYTES_MAX: Final = 2**16  # of an answer that is none; only its words are of interest
-BUFFER_BYTES: Final = 2**18  # read ahead; with less, reading stops and starts more often
-HTTP_OK: Final = 200
-HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "ctrip"}
 
 T = TypeVar("T")
 
@@ -107,7 +104,7 @@ class Endpoint:
         self.bytes_received = 0
         self.seconds = 0.0  # spent waiting
         self._url = url
-        self._session: aiohttp.ClientSession | None = None
+        self._connections: Connections | None = None
         self._bodies = Bodies()
         self._ids = count(1)  # never used twice, so a stale answer cannot pass for a new one
 
@@ -166,9 +163,9 @@ class Endpoint:
 
     async def close(self) -> None:
         """Give back the connections; a later call opens new ones."""
-        session, self._session = self._session, None
-        if session:
-            await session.close()
+        connections, self._connections = self._connections, None
+        if connections:
+            connections.close()
 
     def outage(self, fault: str, refusal: Refusal | None = None) -> WireFault:
         return WireFault(f"{self.label}: {fault}", refusal)
@@ -179,47 +176,36 @@ class Endpoint:
     def refused(self, what: str, refusal: Refusal) -> NodeRefused:
         return NodeRefused(f"{self.label}: {what} was refused, error {refusal.code}", refusal)
 
-    async def _post(self, body: bytes, received: Body, timeout_seconds: float) -> None:
-        late = False
+    async def _post(self, content: bytes, body: Body, timeout_seconds: float) -> None:
+        late, refusal = False, None
         try:
-            async with self._open().post(
-                self._url.reveal(),
-                data=body,
-                headers=HEADERS,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=timeout_seconds),
-            ) as response:
-                if response.status == HTTP_OK:
-                    await self._read(response, received)
-                    return
-                raise await self._excused(response)
+            async with asyncio.timeout(timeout_seconds):
+                response = await self._open().post(content, body)
         except TimeoutError:
             fault, late = f"no answer within {timeout_seconds:g} seconds", True
-        except aiohttp.ClientPayloadError:
-            fault = "the answer broke off"
-        except (aiohttp.ClientConnectionError, OSError):
-            fault = "the connection failed"
-        except aiohttp.InvalidURL:
-            fault = "the URL cannot be used"
-        except (aiohttp.ClientError, ValueError):
+        except TooLong:
+            fault, refusal = "the answer is too long", TOO_LONG
+        except NotHttp:
             fault = "the answer is not proper HTTP"
-        raise WireFault(f"{self.label}: {fault}", is_late=late)
+        except Broken:
+            fault = "the answer broke off"
+        except OSError:
+            fault = "the connection failed"
+        except ValueError:
+            fault = "the URL cannot be used"
+        else:
+            if response.status == HTTP_OK:
+                return
+            raise self._excused(response, body)
+        raise WireFault(f"{self.label}: {fault}", refusal, is_late=late)
 
-    async def _read(self, response: aiohttp.ClientResponse, received: Body) -> None:
-        """Take pieces as they came: to be had all at once they would be copied once more."""
-        piece, ends_chunk = await response.content.readchunk()
-        while piece or ends_chunk:
-            received.add(piece)
-            if received.size > ANSWER_BYTES_MAX:
-                raise self.outage("the answer is too long", TOO_LONG)
-            piece, ends_chunk = await response.content.readchunk()
-
-    async def _excused(self, response: aiohttp.ClientResponse) -> WireFault:
+    def _excused(self, response: Response, body: Body) -> WireFault:
         """Return the fault of an answer that is not 200, with what its body says of it."""
-        said = await response.content.read(EXCUSE_BYTES_MAX)
+        with body.view() as said:
+            refusal = excuse(bytes(said))
         return WireFault(
             f"{self.label}: HTTP status {response.status}",
-            excuse(said),
+            refusal,
             status=response.status,
             retry_after_seconds=retry_after_seconds(response.headers),
         )
@@ -235,15 +221,11 @@ class Endpoint:
             refusal = excuse(bytes(body[:EXCUSE_BYTES_MAX]))
         raise self.outage(fault, refusal)
 
-    def _open(self) -> aiohttp.ClientSession:
-        """Return the session, made here because it belongs to the loop that is running."""
-        if self._session is None:
-            # The system's resolver: an endpoint may have a name that only this machine knows.
-            connector = aiohttp.TCPConnector(resolver=aiohttp.ThreadedResolver())
-            self._session = aiohttp.ClientSession(
-                connector=connector, trust_env=False, read_bufsize=BUFFER_BYTES
-            )
-        return self._session
+    def _open(self) -> Connections:
+        """Return the connections; they belong to the loop that is running."""
+        if self._connections is None:
+            self._connections = Connections(target_of(self._url.reveal()))
+        return self._connections
 
 
 def excuse(body: bytes) -> Refusal:
@@ -258,11 +240,11 @@ def excuse(body: bytes) -> Refusal:
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     """Return how long to wait; a date is taken by the node's own clock (RFC 9110, 10.2.3)."""
-    said = headers.get("Retry-After", "")
+    said = headers.get("retry-after", "")
     if said.isdecimal() and said.isascii():
         return float(said)
     try:
         until = parsedate_to_datetime(said)
-        return max(0.0, (until - parsedate_to_datetime(headers["Date"])).total_seconds())
+        return max(0.0, (until - parsedate_to_datetime(headers["date"])).total_seconds())
     except (KeyError, ValueError, TypeError):
         return None

@@ -159,17 +159,17 @@ async def test_who_asks_for_time_gets_it(provider: Provider, clock: FakeClock) -
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
-        ({"Retry-After": "7"}, 7.0),
+        ({"retry-after": "7"}, 7.0),
         (
             {
-                "Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT",
-                "Date": "Fri, 31 Dec 1999 23:59:29 GMT",
+                "retry-after": "Fri, 31 Dec 1999 23:59:59 GMT",
+                "date": "Fri, 31 Dec 1999 23:59:29 GMT",
             },
             30.0,
         ),
-        ({"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}, None),
-        ({"Retry-After": "soon", "Date": "today"}, None),
-        ({"Retry-After": "-1"}, None),
+        ({"retry-after": "Fri, 31 Dec 1999 23:59:59 GMT"}, None),
+        ({"retry-after": "soon", "date": "today"}, None),
+        ({"retry-after": "-1"}, None),
         ({}, None),
     ],
 )

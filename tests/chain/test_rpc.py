@@ -33,14 +33,14 @@ async def test_long_batches_are_cut(chain: RpcChain, node: LyingNode) -> None:
     many = numbers(*range(HEIGHT)) * 6
     headers = await chain.headers(many)
     assert [header.number for header in headers] == many
-    assert [len(batch) for batch in node.asked[1:]] == [50, 50, 20]
+    assert sorted(len(batch) for batch in node.asked[1:]) == [20, 50, 50]
     assert wire.CALLS_PER_BATCH_MAX == 50
 
 
 async def test_full_blocks_are_read_in_shorter_batches(chain: RpcChain, node: LyingNode) -> None:
     blocks = await read(chain, 0, HEIGHT)
     assert [block.header.number for block in blocks] == list(range(HEIGHT + 1))
-    assert [len(batch) for batch in node.asked[1:]] == [10, 10, 1] * 2
+    assert sorted(len(batch) for batch in node.asked[1:]) == [1, 1, 10, 10, 10, 10]
     assert blocks_of.BLOCKS_PER_BATCH_MAX == 10
 
 

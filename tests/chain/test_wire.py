@@ -6,8 +6,8 @@ import pytest
 from aiohttp import web
 from msgspec import json
 
-from ctrip.chain import wire
 from ctrip.chain.client import ChainOutage
+from ctrip.chain.response import ANSWER_BYTES_MAX
 from ctrip.chain.rpc import RpcChain
 from tests.chain.asking import client_of, hashes, read, read_one
 from tests.chain.lies import TRANSPORT_FAULTS, response
@@ -30,7 +30,7 @@ async def test_a_broken_answer_is_an_outage(
 
 async def test_an_answer_without_end_is_cut_off(node: LyingNode) -> None:
     chain = client_of(node, timeout_seconds=10)
-    node.lie_about(BLOCKS, response(body=b" " * (wire.ANSWER_BYTES_MAX + 1)))
+    node.lie_about(BLOCKS, response(body=b" " * (ANSWER_BYTES_MAX + 1)))
     with pytest.raises(ChainOutage, match="the answer is too long"):
         await read_one(chain)
     await chain.close()
@@ -38,7 +38,7 @@ async def test_an_answer_without_end_is_cut_off(node: LyingNode) -> None:
 
 async def test_a_bomb_is_not_unpacked(chain: RpcChain, node: LyingNode) -> None:
     def bomb(_: list[Json]) -> web.Response:
-        packed = web.Response(body=b" " * (2 * wire.ANSWER_BYTES_MAX))
+        packed = web.Response(body=b" " * (2 * ANSWER_BYTES_MAX))
         packed.enable_compression(web.ContentCoding.gzip)
         return packed
 

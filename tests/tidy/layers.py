@@ -41,14 +41,15 @@ ANYWHERE: Final = frozenset(LEVEL)
 # imported nowhere; a new one also needs a line in docs/decisions/0006-dependencies.md.
 HOMES: Final = {
     "aiodns": {"webhooks"},
-    "aiohttp": {"chain", "client", "webhooks"},
+    "aiohappyeyeballs": {"chain"},
+    "aiohttp": {"client", "webhooks"},
     "asyncpg": {"store"},
     "bip32": {"wallet"},
     "coincurve": {"wallet"},
     "cryptography": {"wallet", "webhooks"},
     "eth_account": {"wallet"},
     "eth_hash": {"chain", "wallet"},
-    "httptools": {"edge"},
+    "httptools": {"chain", "edge"},
     "logging": {"logs"},
     "msgspec": ANYWHERE,
     "os": {"config", "cli", "dev", "wallet"},

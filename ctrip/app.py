@@ -38,6 +38,7 @@ from ctrip.flows.expire import Expirer
 from ctrip.flows.follow import Follower
 from ctrip.flows.key_uses import USES_SECONDS
 from ctrip.flows.keybook import READ_SECONDS
+from ctrip.flows.leases import RENEW_SECONDS
 from ctrip.flows.plan import PLAN_SECONDS, Planner
 from ctrip.flows.probe import PROBE_SECONDS, Probe
 from ctrip.flows.prune import PRUNE_SECONDS, Pruner
@@ -101,6 +102,7 @@ async def serve(
         settle_in()
         sender = sender_of(gateway, asyncio.create_task)
         stack.push_async_callback(sender.close)
+        stack.push_async_callback(gateway.leases.close)
         stack.push_async_callback(end, start(gateway, sender))
         stage = Stage(gateway.pool, player, asyncio.create_task)
         stack.push_async_callback(stage.close)
@@ -117,11 +119,13 @@ def start(gateway: Gateway, sender: Sender) -> list[asyncio.Task[None]]:
     replay = Replayer(pool, clock, gateway.news).run_once
     prune = Pruner(pool, clock, webhooks).run_once
     bell, audience, keybook = gateway.bell, gateway.audience, gateway.keybook
+    leases = gateway.leases.run_once
     return [
         *tasks,
         duty(gateway, "deliver", sender.run_once, DELIVERY_POLL_SECONDS, nudge=gateway.wake),
         duty(gateway, "replay", replay, REPLAY_SECONDS),
         duty(gateway, "prune", prune, PRUNE_SECONDS),
+        duty(gateway, "leases", leases, RENEW_SECONDS, nudge=bell.connected),
         duty(gateway, "bell", bell.run_once, LOOK_SECONDS, nudge=bell.wake),
         duty(gateway, "keys", keybook.run_once, READ_SECONDS),
         duty(gateway, "key uses", keybook.uses.run_once, USES_SECONDS),
@@ -146,9 +150,9 @@ def watch(gateway: Gateway, watcher: Watcher) -> list[asyncio.Task[None]]:
         "reconcile": (Reconciler(*seeing).run_once, RECONCILE_SECONDS),
     }
     return [
-        duty(gateway, f"watch {chain.name}", watcher.run_once, look, nudge=wake),
+        turn(gateway, "watch", chain, watcher.run_once, look, nudge=wake),
         *(
-            duty(gateway, f"{verb} {chain.name}", run_once, seconds)
+            turn(gateway, verb, chain, run_once, seconds)
             for verb, (run_once, seconds) in duties.items()
         ),
         *settlement(gateway, chain),
@@ -164,20 +168,33 @@ def settlement(gateway: Gateway, chain: Chain) -> list[asyncio.Task[None]]:
     warn = partial(gateway.health.warns, f"transactions on {chain.name}")
     follower = Follower(*moving, warn=warn)
     if mode is Settles.HOLD:
-        return [duty(gateway, f"follow {chain.name}", follower.run_once, FOLLOW_HELD_SECONDS)]
+        return [turn(gateway, "follow", chain, follower.run_once, FOLLOW_HELD_SECONDS)]
     pause, due = follower.pause_seconds(), asyncio.Event()
     duties = [
-        duty(gateway, f"plan {chain.name}", then(plan, due.set), PLAN_SECONDS),
-        duty(gateway, f"follow {chain.name}", then(follower.run_once, due.set), pause),
+        turn(gateway, "plan", chain, then(plan, due.set), PLAN_SECONDS),
+        turn(gateway, "follow", chain, then(follower.run_once, due.set), pause),
     ]
     if mode is Settles.SWEEP:
         warn = partial(gateway.health.warns, f"sweeps of {chain.name}")
         sweep, refund = Sweeper(*moving, warn=warn).run_once, Refunder(*moving).run_once
         duties += [
-            duty(gateway, f"sweep {chain.name}", sweep, SWEEP_SECONDS, nudge=due),
-            duty(gateway, f"refund {chain.name}", refund, REFUND_SECONDS),
+            turn(gateway, "sweep", chain, sweep, SWEEP_SECONDS, nudge=due),
+            turn(gateway, "refund", chain, refund, REFUND_SECONDS),
         ]
     return duties
+
+
+def turn(
+    gateway: Gateway,
+    verb: str,
+    chain: Chain,
+    run_once: RunOnce,
+    seconds: float | Callable[[], float],
+    nudge: asyncio.Event | None = None,
+) -> asyncio.Task[None]:
+    """Start one duty of a chain, which no other process does meanwhile."""
+    in_turn = gateway.leases.in_turn(chain.name, run_once)
+    return duty(gateway, f"{verb} {chain.name}", in_turn, seconds, nudge=nudge)
 
 
 def duty(

@@ -30,6 +30,7 @@ from ctrip.flows.explain import Explainer
 from ctrip.flows.give_back import Refunds
 from ctrip.flows.health import Health
 from ctrip.flows.keybook import Keybook
+from ctrip.flows.leases import Leases
 from ctrip.flows.news import News
 from ctrip.flows.price import Pricer
 from ctrip.flows.receivers import Receivers
@@ -63,6 +64,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
     guard: Guard
     clients: Mapping[ChainName, RpcChain]
     watchers: Mapping[ChainName, Watcher]
+    leases: Leases
     tokens: Sequence[Token]
     clock: Clock
     health: Health
@@ -107,6 +109,7 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> Gateway:
         guard=guard,
         clients=clients,
         watchers=watchers,
+        leases=Leases(pool, health, watchers, bell.session),
         tokens=served,
         clock=clock,
         health=health,

@@ -41,6 +41,13 @@ class Sight(Struct, frozen=True, kw_only=True):
     rests: bool  # nothing may be paid, so it is looked at seldom
 
 
+class Told(Struct, frozen=True, kw_only=True):
+    """What the process that watches a chain tells the others of it."""
+
+    sight: Sight | None
+    fault: str
+
+
 class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The state of one part. `why` is for an operator."""
 
@@ -50,6 +57,7 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
     read: int | None = None
     lag_blocks: int | None = None
     seen_seconds_ago: int | None = None
+    watched_elsewhere: bool = False
     deliveries_due: int | None = None
     deliveries_waiting: int | None = None
     modes: dict[ChainName, Settles] = {}
@@ -78,6 +86,7 @@ class Health:
         self._faults: dict[str, str] = {}
         self._warnings: dict[str, str] = {}
         self._sights: dict[ChainName, Sight] = {}
+        self._elsewhere: set[ChainName] = set()  # chains that another process watches
         self._since = clock.now()
         self.all_seen = asyncio.Event()  # every chain was read once
 
@@ -104,6 +113,33 @@ class Health:
         self._sights[chain] = Sight(
             head=head.number, read=read, at=now, tip=head.hash, tip_since=since, rests=rests
         )
+        self._look_around()
+
+    def watches(self, chain: ChainName) -> None:
+        """Note that this process watches a chain from now on."""
+        self._elsewhere.discard(chain)
+        self.works(watching(chain))
+
+    def report(self, chain: ChainName) -> Told:
+        """Return what other processes may know of a chain that this one watches."""
+        return Told(sight=self._sights.get(chain), fault=self._faults.get(watching(chain), ""))
+
+    def heard(self, chain: ChainName, told: Told) -> None:
+        """Note how a chain is by the word of the process that watches it."""
+        self._elsewhere.add(chain)
+        if told.sight:
+            self._sights[chain] = told.sight
+        if told.fault:
+            self.fails(watching(chain), told.fault)
+        else:
+            self.works(watching(chain))
+        self._look_around()
+
+    def is_failing(self, chain: ChainName) -> bool:
+        """Tell whether a chain cannot be read."""
+        return watching(chain) in self._faults
+
+    def _look_around(self) -> None:
         if len(self._sights) == len(self._chains):
             self.all_seen.set()
 
@@ -114,7 +150,7 @@ class Health:
     def chain(self, name: ChainName) -> Part:
         """Judge one chain."""
         now = self._clock.now()
-        fault = self._faults.get(f"watch {name}", "")
+        fault = self._faults.get(watching(name), "")
         sight = self._sights.get(name)
         if sight is None:
             waiting = fault or "not read yet"
@@ -136,6 +172,7 @@ class Health:
             read=sight.read,
             lag_blocks=max(0, sight.head - sight.read),
             seen_seconds_ago=int((now - sight.at).total_seconds()),
+            watched_elsewhere=name in self._elsewhere,
         )
 
     def _states(self, name: ChainName) -> list[EndpointState]:
@@ -149,7 +186,7 @@ class Health:
         others = {
             task: Part(ok=False, why=why)
             for task, why in self._faults.items()
-            if not task.startswith("watch ")
+            if task not in {watching(name) for name in chains}
         }
         try:
             async with connection(pool) as conn:
@@ -171,6 +208,11 @@ class Health:
             "books": kept(list(compared.values())),
             **others,
         }
+
+
+def watching(chain: ChainName) -> str:
+    """Return the name of the task that watches a chain."""
+    return f"watch {chain}"
 
 
 def settling(

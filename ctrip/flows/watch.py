@@ -78,6 +78,11 @@ class Watcher(OnChain):
             block_seconds_max=self.chain.block_seconds,
         )
 
+    @property
+    def rests(self) -> bool:
+        """Tell whether nothing may be paid, so that the chain is looked at seldom."""
+        return self._rests
+
     def something_may_be_paid(self) -> None:
         """Be told of a new payment: if nothing else is open, look at the chain at once."""
         if self._rests:

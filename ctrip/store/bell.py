@@ -42,11 +42,13 @@ RING = "SELECT pg_notify('ctrip_news', '')"
 class Bell:
     """Rings for others, and calls `on_ring` when others ring.
 
-    `wake` is set when run_once has something to do before LOOK_SECONDS have passed.
+    `wake` is set when run_once has something to do before LOOK_SECONDS have passed;
+    `connected` with each new connection.
     """
 
     def __init__(self, url: Secret, on_ring: Callable[[], None]) -> None:
         self.wake = asyncio.Event()
+        self.connected = asyncio.Event()
         self._url = url
         self._on_ring = on_ring
         self._conn: Conn | None = None
@@ -57,6 +59,10 @@ class Bell:
         """Let the others know, soon."""
         self._untold = True
         self.wake.set()
+
+    def session(self) -> int | None:
+        """Return the process id of Postgres that serves our connection."""
+        return self._conn.get_server_pid() if self._conn else None
 
     async def run_once(self) -> bool:
         """Ring if there is news, and see to it that the bell is heard; there is never more."""
@@ -92,6 +98,7 @@ class Bell:
             conn.terminate()
             raise
         self._conn = conn
+        self.connected.set()
         self._on_ring()
         return conn
 

@@ -199,6 +199,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "requests": "HTTP requests that carried the calls.",
     "seconds": "Spent waiting for answers.",
     "seen_seconds_ago": "Since the chain was last read to its head.",
+    "watched_elsewhere": "Another process on this database watches the chain.",
     "warning": "It works, and should be looked at.",
     "why": "What is wrong, for an operator.",
 }

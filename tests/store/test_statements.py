@@ -168,6 +168,7 @@ def test_each_table_has_one_writer() -> None:
         "audits": {"audits"},
         "batch_parts": {"batches"},
         "blocks": {"blocks"},
+        "chain_leases": {"leases"},
         "books": {"ledger"},
         "books_due": {"ledger"},
         "cursors": {"blocks"},
@@ -198,6 +199,7 @@ def test_each_table_has_one_writer() -> None:
         "tokens": {"tokens"},
         "transfers": {"transfers"},
         "wallets": {"wallets"},
+        "processes": {"leases"},
     }
 
 

@@ -6,25 +6,28 @@ without any of ctrip's own code.
 
     CHAOS_PAYMENTS=200 CHAOS_KILLS=100 make test ARGS="tests/e2e/test_sweep_chaos.py -s"
 
-takes some minutes.
+takes some minutes. With CHAOS_FREEZES=5 there are two gateways on the database, and so often one
+of them stands still for longer than its leases last, and then goes on.
 """
 
 import asyncio
 import json
 import os
+import signal
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from random import Random, SystemRandom
 from typing import Any, Final
 
 import asyncpg
 import pytest
 
-from ctrip.chain.batcher import FACTORY, batcher_of, deployment
+from ctrip.chain.batcher import batcher_of
 from ctrip.core.ids import RawAddress
+from ctrip.flows.leases import LEASE_SECONDS, RENEW_SECONDS
 from ctrip.wallet.derive import checksum
 from ctrip.wallet.sign import Signer
-from tests.support.anvil import FUNDER, Anvil
-from tests.support.batching import DEPLOYING_GAS
+from tests.support.batching import deploy_batcher
 from tests.support.canaries import MNEMONIC, Evidence
 from tests.support.chaos import Bought
 from tests.support.forgetful import forgetting
@@ -47,6 +50,7 @@ PAYMENTS, KILLS = 50, 8  # unless the environment says otherwise
 CREATED_AT_ONCE_MAX: Final = 50
 LIFE_SECONDS: Final = (0.0, 1.2)  # of a gateway that listens
 PAID_SECONDS: Final = 0.8  # for each kill: all is paid bit by bit while they come
+FROZEN_SECONDS: Final = (LEASE_SECONDS, LEASE_SECONDS + 2 * RENEW_SECONDS)
 SETTLE_SECONDS_MAX: Final = 60.0  # it takes 8
 
 
@@ -74,26 +78,22 @@ async def sweeping(
     batch = is_batched(seed)
     started = world(database, evidence, warm, block_seconds=1, batch=batch, settings=SWEPT)
     async with started as it:
-        words = it.gateway.log.with_name(WORDS)
-        words.touch(0o600)
-        words.write_text(MNEMONIC)
+        give_words(it.gateway.log.parent)
         if batch:
-            await deploy(it.chain)
+            await deploy_batcher(it.chain, RawAddress(TREASURY), gas_wallet())
         await it.chain.set_balance(gas_wallet(), PURSE)
         await it.fund(coin=10**24, token=10**12)
         yield it
 
 
+def give_words(folder: Path) -> None:
+    """Write the file with the keys."""
+    (folder / WORDS).touch(0o600)
+    (folder / WORDS).write_text(MNEMONIC)
+
+
 def is_batched(seed: int) -> bool:
     return seed % 2 == 1
-
-
-async def deploy(chain: Anvil) -> None:
-    """Put the contract for batches onto the chain, as anybody may."""
-    data = deployment(RawAddress(TREASURY), gas_wallet())
-    sent = {"from": FUNDER, "to": FACTORY, "data": data, "gas": hex(DEPLOYING_GAS)}
-    await chain.rpc("eth_sendTransaction", sent)
-    await chain.mine()
 
 
 def gas_wallet() -> RawAddress:
@@ -101,17 +101,20 @@ def gas_wallet() -> RawAddress:
 
 
 async def test_kills_lost_pools_and_reorgs_move_the_money_once(
-    sweeping: World, database: str, seed: int
+    sweeping: World, database: str, seed: int, tmp_path: Path
 ) -> None:
     kills, payments = asked("CHAOS_KILLS", KILLS), asked("CHAOS_PAYMENTS", PAYMENTS)
-    random = Random(seed)
+    freezes, random = asked("CHAOS_FREEZES", 0), Random(seed)
     await sweeping.gateway.start()
+    gateways = [sweeping.gateway, *([await another(sweeping, tmp_path)] if freezes else [])]
+    seconds = PAID_SECONDS * kills + FROZEN_SECONDS[1] * freezes
     bought = await buy(sweeping, payments, random)
     async with forgetting(sweeping.chain, seed) as chain:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(kill(sweeping.gateway, kills, random))
+            tasks.create_task(freeze(gateways, freezes, random))
             for one in bought:
-                tasks.create_task(pay(sweeping, one, chain.purse, random, PAID_SECONDS * kills))
+                tasks.create_task(pay(sweeping, one, chain.purse, random, seconds))
         conn = await asyncpg.connect(database)
         await all_settled(conn, payments)
     print(f"{kills} kills; the chain forgot {len(chain.dropped)} of our transactions")  # noqa: T201
@@ -122,7 +125,9 @@ async def test_kills_lost_pools_and_reorgs_move_the_money_once(
     await check_books(sweeping, conn, bought, story)
     check_handed(sweeping, bought, story, is_batched=is_batched(seed))
     await conn.close()
-    assert not sweeping.gateway.faults()
+    for gateway in gateways:
+        assert not gateway.faults()
+        await gateway.close()
 
 
 def asked(name: str, otherwise: int) -> int:
@@ -164,6 +169,23 @@ async def kill(gateway: Gateway, times: int, random: Random) -> None:
         gateway.kill()
         gateway.launch()
     await gateway.listening()
+
+
+async def freeze(gateways: Sequence[Gateway], times: int, random: Random) -> None:
+    """Let one of the gateways stand still so often, longer than its leases last."""
+    for _ in range(times):
+        frozen = random.choice(gateways).process
+        frozen.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(random.uniform(*FROZEN_SECONDS))
+        frozen.send_signal(signal.SIGCONT)
+
+
+async def another(it: World, folder: Path) -> Gateway:
+    """Start a second gateway beside the first one, with the same keys."""
+    give_words(folder)
+    twin = it.gateway.twin(folder)
+    await twin.start()
+    return twin
 
 
 async def all_settled(conn: "asyncpg.Connection[Any]", count: int) -> None:

@@ -127,13 +127,18 @@ class Batch:
 
 
 async def a_batch(anvil: Anvil) -> Batch:
-    """Deploy the contract, by somebody who is nobody to us."""
+    """Deploy the contract for a gas wallet that can pay."""
     signer = Signer(bytearray(WORDS.encode()))
     await anvil.set_balance(signer.gas_address, PURSE)
-    sent = {"from": FUNDER, "to": FACTORY, "gas": hex(DEPLOYING_GAS)}
-    sent["data"] = deployment(TREASURY, signer.gas_address)
-    await mined(anvil, await anvil.rpc("eth_sendTransaction", sent))
+    await deploy_batcher(anvil, TREASURY, signer.gas_address)
     return Batch(anvil, signer)
+
+
+async def deploy_batcher(anvil: Anvil, treasury: RawAddress, gas_wallet: RawAddress) -> None:
+    """Put the contract onto the chain, as anybody may."""
+    data = deployment(treasury, gas_wallet)
+    sent = {"from": FUNDER, "to": FACTORY, "data": data, "gas": hex(DEPLOYING_GAS)}
+    await mined(anvil, await anvil.rpc("eth_sendTransaction", sent))
 
 
 async def mined(anvil: Anvil, tx_hash: TxHash) -> Any:

@@ -24,7 +24,7 @@ def sizes(s: Source) -> Iterator[str]:
     """A file is read in one sitting, a function on one screen."""
     if s.text.count("\n") > FILE_LINES_MAX:
         yield f"is longer than {FILE_LINES_MAX} lines"
-    for node in ast.walk(s.tree):
+    for node in s.nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             if length > FUNCTION_LINES_MAX:
@@ -44,7 +44,7 @@ def names(s: Source) -> Iterator[str]:
     for part in s.name.removesuffix(".py").split("/"):
         if any(VAGUE.fullmatch(word) for word in part.split("_")):
             yield f"{part} says nothing about what is inside"
-    for node in ast.walk(s.tree):
+    for node in s.nodes:
         if isinstance(node, ast.ClassDef):
             last = re.findall(r"[A-Z][a-z0-9]*|[a-z0-9]+|[A-Z]+", node.name)[-1:]
             if any(VAGUE.fullmatch(word) for word in last):
@@ -53,10 +53,10 @@ def names(s: Source) -> Iterator[str]:
 
 def skips(s: Source) -> Iterator[str]:
     """A test that is skipped looks like one that passes."""
-    for node in ast.walk(s.tree):
+    for node in s.nodes:
         if isinstance(node, ast.Attribute) and SKIPS.fullmatch(dotted(node)):
             yield f"{node.lineno}: {dotted(node)}: a test runs or does not exist"
-    for name in imports(s.tree):
+    for name in imports(s):
         if name.startswith(("pytest.", "unittest.")) and SKIPS.fullmatch(name):
             yield f"imports {name}: a test runs or does not exist"
 

@@ -87,7 +87,7 @@ def layers(s: Source) -> Iterator[str]:
     if s.home not in LEVEL:
         yield "belongs to no layer"
         return
-    for name in imports(s.tree):
+    for name in imports(s):
         if name.startswith("."):
             yield f"imports {name}: write imports in full"
         package, _, rest = name.partition(".")
@@ -101,7 +101,7 @@ def homes(s: Source) -> Iterator[str]:
     """A library is imported in its home only."""
     if s.area != "ctrip":
         return
-    for library in sorted({name.partition(".")[0] for name in imports(s.tree)} - {"", "ctrip"}):
+    for library in sorted({name.partition(".")[0] for name in imports(s)} - {"", "ctrip"}):
         if library in HOMES:
             if s.home not in HOMES[library]:
                 yield f"{library} is imported only in {', '.join(sorted(HOMES[library]))}"
@@ -113,9 +113,9 @@ def purity(s: Source) -> Iterator[str]:
     """The core turns values into values: no I/O, no clock, no chance, no async, no log."""
     if s.home != "core":
         return
-    libraries = {name.partition(".")[0] for name in imports(s.tree)}
+    libraries = {name.partition(".")[0] for name in imports(s)}
     yield from (f"the core may not import {library}" for library in sorted(libraries - PURE))
-    for node in ast.walk(s.tree):
+    for node in s.nodes:
         match node:
             case ast.Call(func=ast.Name(id=name)) if name in OUTSIDE:
                 yield f"{node.lineno}: the core may not call {name}"
@@ -132,7 +132,7 @@ def cycle(sources: Sequence[Source]) -> set[str]:
     known = {s.module for s in sources}
     left = {}
     for s in sources:
-        named = {part for name in imports(s.tree) for part in (name, name.rpartition(".")[0])}
+        named = {part for name in imports(s) for part in (name, name.rpartition(".")[0])}
         left[s.module] = (named & known) - {s.module}
     while ready := {name for name, needs in left.items() if not needs & left.keys()}:
         for name in ready:

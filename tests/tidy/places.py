@@ -34,10 +34,10 @@ def clock(s: Source) -> Iterator[str]:
     """The time of day is read in one place, so that a test can set it."""
     if s.area != "ctrip" or s.name == CLOCK_HOME:
         return
-    for node in ast.walk(s.tree):
+    for node in s.nodes:
         if isinstance(node, ast.Attribute) and WALL_CLOCK.search(dotted(node)):
             yield f"{node.lineno}: the only now is in {CLOCK_HOME}"
-    if "time.time" in imports(s.tree):
+    if "time.time" in imports(s):
         yield f"the only now is in {CLOCK_HOME}"
 
 
@@ -46,8 +46,8 @@ def sql(s: Source) -> Iterator[str]:
     if s.area != "ctrip":
         return
     named = {id(node) for statement in constants(s.tree) for node in ast.walk(statement)}
-    prose = {id(node.value) for node in ast.walk(s.tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(s.tree):
+    prose = {id(node.value) for node in s.nodes if isinstance(node, ast.Expr)}
+    for node in s.nodes:
         match node:
             case ast.Constant(value=str(text)) if SQL.match(text) and id(node) not in prose:
                 if s.home != "store":
@@ -73,7 +73,7 @@ def loops(s: Source) -> Iterator[str]:
     """One file loops for ever; everything else comes to an end and can be awaited by a test."""
     if s.area != "ctrip" or s.name == LOOP_HOME:
         return
-    for node in ast.walk(s.tree):
+    for node in s.nodes:
         match node:
             case ast.While(test=ast.Constant(value=value)) if value:
                 yield f"{node.lineno}: endless loops live in {LOOP_HOME}"
@@ -89,7 +89,7 @@ def tasks(s: Source) -> Iterator[str]:
     """Every task has one owner, who ends it."""
     if s.area != "ctrip":
         return
-    for node in ast.walk(s.tree):
+    for node in s.nodes:
         match node:
             case ast.Attribute(attr=name) | ast.alias(name=name) if name in TASK_MAKERS:
                 if s.home != TASK_HOME:

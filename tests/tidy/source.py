@@ -1,7 +1,7 @@
 """Files as the tidy rules see them: a name, a text and, for Python, the parsed tree."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +20,7 @@ class Source(NamedTuple):
     name: str  # "ctrip/core/ids.py"
     text: str
     tree: ast.Module  # empty unless it is Python
+    nodes: Sequence[ast.AST] = ()  # all of the tree's: every rule looks at them
 
     @property
     def area(self) -> str:
@@ -40,7 +41,8 @@ class Source(NamedTuple):
 
 def parse(name: str, text: str) -> Source:
     """Make a Source of a text, whether or not there is such a file."""
-    return Source(name, text, ast.parse(text if name.endswith(".py") else ""))
+    tree = ast.parse(text if name.endswith(".py") else "")
+    return Source(name, text, tree, [*ast.walk(tree)])
 
 
 @cache
@@ -77,9 +79,9 @@ def is_made(folder: str) -> bool:
     return hidden or folder in MADE or folder.endswith(".egg-info")
 
 
-def imports(tree: ast.AST) -> Iterator[str]:
-    """Name everything a tree imports: "from ctrip.store import outbox" is ctrip.store.outbox."""
-    for node in ast.walk(tree):
+def imports(source: Source) -> Iterator[str]:
+    """Name everything a file imports: "from ctrip.store import outbox" is ctrip.store.outbox."""
+    for node in source.nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

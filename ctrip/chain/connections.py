@@ -16,12 +16,12 @@ import ssl
 import zlib
 from contextlib import suppress
 from functools import lru_cache
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import aiohappyeyeballs
 
 from ctrip.chain.body import Body
-from ctrip.chain.response import HTTP_OK, NotHttp, Response, TooLong
+from ctrip.chain.response import NotHttp, Response, TooLong
 from ctrip.chain.target import Target
 
 KEPT_SECONDS: Final = 15.0  # without a request; routers forget connections after a while
@@ -38,6 +38,13 @@ class Unanswered(ConnectionError):
     """The connection ended before there was any response."""
 
 
+class Exchange(NamedTuple):
+    """A request that was sent, and what comes back for it."""
+
+    response: Response
+    done: asyncio.Future[None]
+
+
 class Connection(asyncio.BufferedProtocol):
     """One connection."""
 
@@ -45,22 +52,21 @@ class Connection(asyncio.BufferedProtocol):
         self.is_open = True
         self.idle_since = 0.0
         self._transport: asyncio.Transport | None = None
-        self._response: Response | None = None
-        self._done: asyncio.Future[None] | None = None
+        self._under_way: Exchange | None = None
 
     async def exchange(self, request: bytes, response: Response) -> None:
         """Send a request and wait for the response. Raises as `post` does."""
         assert self._transport is not None  # noqa: S101  it was made
-        self._response = response
-        self._done = asyncio.get_running_loop().create_future()
+        done = asyncio.get_running_loop().create_future()
+        self._under_way = Exchange(response, done)
         self._transport.write(request)
         try:
-            await self._done
+            await done
         except BaseException:
             self.abort()
             raise
         finally:
-            self._response = self._done = None
+            self._under_way = None
         if not response.leaves_open:
             self.abort()
 
@@ -78,30 +84,32 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's only behaves like one
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  the protocol's signature
-        return self._response.room() if self._response else memoryview(bytearray(1))
+        return self._under_way.response.room() if self._under_way else memoryview(bytearray(1))
 
     def buffer_updated(self, nbytes: int) -> None:
-        if self._response is None or self._done is None or self._done.done():
+        if self._under_way is None or self._under_way.done.done():
             self.abort()  # nobody asked for that
             return
+        response, done = self._under_way
         try:
-            self._response.received(nbytes)
+            response.received(nbytes)
         except (NotHttp, TooLong) as fault:
-            self._done.set_exception(fault)
+            done.set_exception(fault)
         else:
-            if self._response.is_whole:
-                self._done.set_result(None)
+            if response.is_whole:
+                done.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = False
-        if self._response is None or self._done is None or self._done.done():
+        if self._under_way is None or self._under_way.done.done():
             return
+        response, done = self._under_way
         if exc is None:
-            self._response.closed()
-        if self._response.is_whole:
-            self._done.set_result(None)
+            response.closed()
+        if response.is_whole:
+            done.set_result(None)
         else:
-            self._done.set_exception(Broken() if self._response.has_begun else Unanswered())
+            done.set_exception(Broken() if response.has_begun else Unanswered())
 
 
 class Connections:
@@ -180,10 +188,9 @@ async def unpack(response: Response, body: Body) -> None:
         unpacked = await asyncio.to_thread(unpacked_of, body, response.size_max)
     else:
         unpacked = unpacked_of(body, response.size_max)
-    if len(unpacked) > response.size_max and response.status == HTTP_OK:
-        raise TooLong
+    taken = response.within(len(unpacked))
     body.clear()
-    body.add(unpacked[: response.size_max])
+    body.add(unpacked[:taken])
 
 
 def unpacked_of(body: Body, size_max: int) -> bytes:

@@ -141,16 +141,20 @@ def header(wire: WireHeader) -> Header:
 
 
 def paying(transactions: Sequence[WireTransaction]) -> list[WireTransaction]:
-    """Return the transactions that offer native coin to somebody, whose addresses can be read.
+    """Return the transactions that offer native coin to somebody."""
+    return [tx for tx in transactions if tx.value != "0x0" and tx.to is not None]
+
+
+def readable(paying: Sequence[WireTransaction]) -> Sequence[WireTransaction]:
+    """Return these transactions with recipients that can be read. Raises Garbled.
 
     There are hundreds in a block, most of them to strangers, so they are looked at all at
     once, and of each only what tells whether it is of interest.
     """
-    paying = [tx for tx in transactions if tx.value != "0x0" and tx.to is not None]
     recipients = [tx.to or "" for tx in paying]
     if not is_hex("".join(recipients)):
-        paying = [replace(tx, to=matching(ADDRESS, tx.to or "")) for tx in paying]
-    elif {len(recipient) for recipient in recipients} - {ADDRESS_SIZE}:
+        return [replace(tx, to=matching(ADDRESS, tx.to or "")) for tx in paying]
+    if {len(recipient) for recipient in recipients} - {ADDRESS_SIZE}:
         raise Garbled("an address has the wrong shape")
     return paying
 

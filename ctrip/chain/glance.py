@@ -38,7 +38,7 @@ def paid(wholes: Sequence[Whole]) -> list[RawAddress]:
     """Return every address that transactions offer coin to."""
     paying = [tx for whole in wholes for tx in whole.paying]
     seen = recipients(paying)
-    return recipients(decode.paying(paying)) or [] if seen is None else seen
+    return recipients(decode.readable(paying)) or [] if seen is None else seen
 
 
 def recipients(paying: Sequence[WireTransaction]) -> list[RawAddress] | None:

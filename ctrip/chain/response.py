@@ -51,6 +51,12 @@ class Response:
         """Bytes that the body may have; of a refusal those that are read of it."""
         return ANSWER_BYTES_MAX if self.status == HTTP_OK else EXCUSE_BYTES_MAX
 
+    def within(self, size: int) -> int:
+        """Return how many of so many bytes to take: of a refusal the beginning. Raises TooLong."""
+        if size > self.size_max and self.status == HTTP_OK:
+            raise TooLong
+        return min(size, self.size_max)
+
     def room(self) -> memoryview:
         """Return memory for what comes next; one byte more than is due shows who sends more."""
         if self._ends_at is None:
@@ -128,10 +134,9 @@ class Response:
         if self.is_whole or self._is_chunked or "content-length" not in self.headers:
             return
         length = int(self.headers["content-length"])
-        if length > self.size_max:
-            self._leave_the_rest()
-            length = self.size_max
-        self._ends_at = self._read + length
+        taken = self.within(length)
+        self.leaves_open = self.leaves_open and taken == length
+        self._ends_at = self._read + taken
 
     def _go_on(self, size: int) -> None:
         """Take the last bytes that were received as the body's."""
@@ -145,13 +150,6 @@ class Response:
             self.is_whole = body.end >= ends_at
             self.leaves_open = self.leaves_open and body.end <= ends_at
             body.end = min(body.end, ends_at)
-        if body.size > self.size_max:
-            self._leave_the_rest()
-            self.is_whole = True
-            body.end = body.start + self.size_max
-
-    def _leave_the_rest(self) -> None:
-        """Be content with the beginning of a refusal; of an answer it would be of no use."""
-        self.leaves_open = False
-        if self.status == HTTP_OK:
-            raise TooLong
+        if (taken := self.within(body.size)) < body.size:
+            self.is_whole, self.leaves_open = True, False
+            body.end = body.start + taken

@@ -26,7 +26,7 @@ class Whole(NamedTuple):
 def kept(wire: WireBlock, named: Collection[RawAddress] = ()) -> Whole:
     """Return what is kept of a block; at once, while it lies in the processor's cache."""
     transactions = [tx.hash for tx in wire.transactions]
-    paying = [tx for tx in wire.transactions if tx.value != "0x0" and tx.to is not None]
+    paying = decode.paying(wire.transactions)
     return Whole(decode.header(wire), wire.logs_bloom, transactions, paying, named)
 
 
@@ -35,7 +35,7 @@ def built(whole: Whole, asked: Sought, ours: Container[RawAddress] | None = None
     got = transfers.read(placed(whole), asked, ours)
     return Block(
         header=whole.header,
-        calls=decode.native_calls(decode.paying(whole.paying), ours),
+        calls=decode.native_calls(decode.readable(whole.paying), ours),
         logs=tuple(got.logs),
         moves=tuple(one.move for one in got.moves),
         names_ours=whole.names_ours,

@@ -183,10 +183,11 @@ class Health:
         """Judge everything."""
         now = self._clock.now()
         chains = {name: self.chain(name) for name in self._chains}
+        watches = {watching(name) for name in chains}
         others = {
             task: Part(ok=False, why=why)
             for task, why in self._faults.items()
-            if task not in {watching(name) for name in chains}
+            if task not in watches
         }
         try:
             async with connection(pool) as conn:

@@ -120,9 +120,6 @@ class Leases:
         for name in gained:
             self._health.watches(name)
             self._watchers[name].wake.set()  # it may have rested for long
-        for name in lost:
-            self._turns[name].clear()
-            self._failing.pop(name, None)
         if gained or lost:
             log.info("watching", chains=sorted(held))
 
@@ -130,10 +127,10 @@ class Leases:
         """See which chains we fail to read, and since when."""
         now = self._now()
         self._unable = {n: at for n, at in self._unable.items() if now - at < UNABLE_SECONDS}
-        for name in self._held:
-            if not self._health.is_failing(name):
-                self._failing.pop(name, None)
-            elif now - self._failing.setdefault(name, now) >= FAILING_SECONDS:
+        failing = [name for name in self._held if self._health.is_failing(name)]
+        self._failing = {name: self._failing.get(name, now) for name in failing}
+        for name, since in self._failing.items():
+            if now - since >= FAILING_SECONDS:
                 self._unable[name] = now
 
     def _now(self) -> float:

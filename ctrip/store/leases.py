@@ -15,6 +15,7 @@ from msgspec import convert
 
 from ctrip.core.ids import ChainName
 from ctrip.core.leases import Process
+from ctrip.store import bell
 from ctrip.store.pool import Conn
 
 GONE_FOR: Final = timedelta(hours=1)  # then somebody else says goodbye for a process
@@ -22,7 +23,7 @@ GONE_FOR: Final = timedelta(hours=1)  # then somebody else says goodbye for a pr
 JOIN = """
 INSERT INTO processes (id, chains, unable, session, until)
 VALUES ($1, $2, $3, (
-    SELECT pid FROM pg_stat_activity WHERE pid = $4 AND application_name = 'ctrip bell'
+    SELECT pid FROM pg_stat_activity WHERE pid = $4 AND application_name = $6
 ), now() + $5)
 ON CONFLICT (id) DO UPDATE SET
     chains = excluded.chains, unable = excluded.unable,
@@ -33,7 +34,7 @@ ON CONFLICT (id) DO UPDATE SET
 async def join(conn: Conn, process: Process, *, session: int | None, lasts: timedelta) -> None:
     """Say that a process is alive, and for how long that holds."""
     chains, unable = list(process.chains), list(process.unable)
-    await conn.execute(JOIN, process.id, chains, unable, session, lasts)
+    await conn.execute(JOIN, process.id, chains, unable, session, lasts, bell.NAME)
 
 
 FIND_ALIVE = "SELECT id, chains, unable FROM living_processes"

@@ -201,7 +201,7 @@ def test_who_is_offered_coin_is_seen_at_a_glance_or_not_at_all(
     sent = [a_transaction(4, 5, to=RECIPIENTS[how](to)) for to, how in recipients]
     transactions = convert(sent, list[WireTransaction])
     try:
-        full = [tx.to for tx in decode.paying(transactions)]
+        full = [tx.to for tx in decode.readable(decode.paying(transactions))]
     except Garbled:
         full = None
     seen = glance.recipients(transactions)

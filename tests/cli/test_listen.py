@@ -4,7 +4,6 @@ import asyncio
 import json
 import signal
 import socket
-import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -27,6 +26,7 @@ from ctrip.web.site import build
 from ctrip.webhooks.client import WebhookClient
 from ctrip.webhooks.guard import Guard
 from tests.support.builders import CREATED
+from tests.support.certificates import a_certificate
 from tests.support.gateway import CTRIP
 from tests.support.ports import free_port
 from tests.support.receiver import Receiver, receiver, reset, verify
@@ -34,7 +34,6 @@ from tests.web.shop import Shop, open_shop
 
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105  of these tests
 WAIT_SECONDS_MAX: Final = 15.0
-SHOP_CERT: Final = Path(__file__).parents[1] / "webhooks" / "shop_test.pem"
 
 
 @pytest.fixture
@@ -217,9 +216,10 @@ async def test_a_gateway_that_refuses_ends_it_with_its_sentence(shop: Shop, own:
         await listen.listen(plan, lambda _: None, lambda _: None)
 
 
-async def test_a_certificate_of_ones_own_is_taken_if_it_is_asked_for(shop: Shop) -> None:
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(SHOP_CERT)
+async def test_a_certificate_of_ones_own_is_taken_if_it_is_asked_for(
+    shop: Shop, tmp_path: Path
+) -> None:
+    tls = a_certificate("shop.test", tmp_path).shown
     await shop.create()
     async with receiver(tls=tls) as own:
         for skip_verify, why in ((False, "tls"), (True, None)):

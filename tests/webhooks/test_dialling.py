@@ -1,19 +1,18 @@
 """Where the client connects to, and where it never does."""
 
-import ssl
 from pathlib import Path
 
 import pytest
 
 from ctrip.webhooks.client import Delivered
 from ctrip.webhooks.guard import Guard
+from tests.support.certificates import a_certificate
 from tests.support.receiver import (
     receiver,
 )
 from tests.webhooks.posting import BODY, Answers, BlackHole, a_client, post, time_bounded, why
 
 # Self-signed for shop.test, with its key, which guards nothing.
-CERTIFICATE = Path(__file__).parent / "shop_test.pem"
 
 
 @pytest.mark.parametrize(
@@ -84,17 +83,11 @@ async def test_a_name_without_an_address_is_a_fault_of_dns() -> None:
     assert why(await post("http://no-such-name.invalid/")) == "dns"
 
 
-def serving() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE)
-    return context
-
-
-async def test_tls_checks_the_name_though_the_guard_sees_the_address() -> None:
-    trusting = ssl.create_default_context(cafile=str(CERTIFICATE))
+async def test_tls_checks_the_name_though_the_guard_sees_the_address(tmp_path: Path) -> None:
+    shop = a_certificate("shop.test", tmp_path)
     async with (
-        receiver(tls=serving()) as r,
-        a_client(resolver=Answers(["127.0.0.1"]), tls=trusting, timeout_seconds=5) as client,
+        receiver(tls=shop.shown) as r,
+        a_client(resolver=Answers(["127.0.0.1"]), tls=shop.trusted, timeout_seconds=5) as client,
     ):
         good = r.url.replace("127.0.0.1", "shop.test")
         assert isinstance(await client.post(good, BODY, {}), Delivered)
@@ -103,8 +96,8 @@ async def test_tls_checks_the_name_though_the_guard_sees_the_address() -> None:
         assert len(r.received) == 1
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
-    async with receiver(tls=serving()) as r:
+async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    async with receiver(tls=a_certificate("shop.test", tmp_path).shown) as r:
         url = r.url.replace("127.0.0.1", "shop.test")
         assert why(await post(url, resolver=Answers(["127.0.0.1"]))) == "tls"
         assert r.received == []

@@ -17,6 +17,12 @@ edge by edge, instead of jumping, gives a payment that was found paid and final 
 EDGES is the second lock on the door: a step along an edge that is not in the table is a
 bug in next_status, and stops the task before anything is written.
 
+A settled payment is not expected to lose money: what is final is not taken back (I3), and where a
+chain does so nothing more is credited on it (flows/watch.py). It has happened all the same if
+somebody lowered what counts as final to mend such a chain, or if an endpoint made up the block of a
+sweep. Then the payment fails like any other that was confirmed, so that its shop is told and the
+pass that found it goes on for the others.
+
 What always holds (tests cite these):
 
     I1  a status moves only along EDGES
@@ -51,7 +57,7 @@ EDGES: Final[Mapping[Status, frozenset[Status]]] = {
     Status.DETECTED: frozenset({Status.CONFIRMED, Status.PENDING}),
     Status.CONFIRMED: frozenset({Status.PAID, Status.FAILED}),
     Status.PAID: frozenset({Status.SETTLED, Status.FAILED}),
-    Status.SETTLED: frozenset(),
+    Status.SETTLED: frozenset({Status.FAILED}),
     Status.EXPIRED: frozenset({Status.DETECTED, Status.FAILED}),
     Status.FAILED: frozenset(),
 }
@@ -104,7 +110,7 @@ def next_status(payment: Payment) -> Status:
             return Status.PENDING
         case Status.DETECTED if is_deep_enough(payment, needed) and is_vouched(payment, needed):
             return Status.CONFIRMED
-        case Status.CONFIRMED | Status.PAID if not covered:
+        case Status.CONFIRMED | Status.PAID | Status.SETTLED if not covered:
             return Status.FAILED
         case Status.CONFIRMED if is_processed(payment, needed):
             return Status.PAID

@@ -19,11 +19,12 @@ from typing import Final
 
 from msgspec import Struct
 
+from ctrip import logs
 from ctrip.core.changes import Change
 from ctrip.core.events import PaymentEvent
 from ctrip.core.ids import PaymentId
 from ctrip.core.machine import advance
-from ctrip.core.payment import Payment
+from ctrip.core.payment import Payment, Status
 from ctrip.store import outbox, payments, transfers
 from ctrip.store.pool import Conn
 
@@ -32,6 +33,9 @@ Changes = Mapping[PaymentId, Sequence[Change]]
 PARTS_MAX: Final = 8
 PART_MIN: Final = 500  # payments; below, statements of its own cost more than waiting saves
 BREATH: Final = 5  # payments, 0.2 ms of work, before others have a turn; Postgres is one of them
+
+
+log = logs.get("ctrip.apply")
 
 
 class Part(Struct, frozen=True):
@@ -89,6 +93,8 @@ async def draw_up(before: Sequence[Payment], changes: Changes, now: datetime) ->
             after = step.payment
             events += step.events
             news += [outbox.row(event, now) for event in step.events]
+        if payment.status is Status.SETTLED and after.status is Status.FAILED:
+            log.error("settled money was taken back", payment_id=after.id, chain=after.chain)
         if after != payment:
             changed.append(payments.row(after))
             known = {t.key for t in payment.transfers}

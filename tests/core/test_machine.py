@@ -11,6 +11,7 @@ from ctrip.core.acts import WrongState
 from ctrip.core.changes import Accepted, Cancelled, Change, TransferSeen
 from ctrip.core.errors import InvariantError
 from ctrip.core.events import OF_FLAG, OF_STATUS, EventType
+from ctrip.core.ids import BlockNumber
 from ctrip.core.machine import EDGES, advance
 from ctrip.core.payment import Flag, Payment, Status
 from tests.support.builders import (
@@ -38,6 +39,8 @@ FAILED: Final = after(EXPIRED, clock(WINDOW_END))
 # Holding deposits, ctrip passes through this status; a payment rests in it while it is swept.
 CONFIRMED: Final = replace(PAID, status=Status.CONFIRMED)
 LATE: Final = after(EXPIRED, seen(LATE_MONEY))
+# What was final is so no more: somebody lowered what counts as that.
+UNMADE: Final = replace(SETTLED, finalized=BlockNumber(9))
 UNDERPAID: Final = after(a_payment(), seen(a_transfer(amount=60)))
 
 
@@ -63,6 +66,7 @@ STEPS: Final = [
     Step("reversed before paid", CONFIRMED, lost(), Status.FAILED, (E.FAILED, E.REORGED)),
     Step("final", PAID, head(20, 10), Status.SETTLED, (E.SETTLED,)),
     Step("reversed", PAID, lost(), Status.FAILED, (E.FAILED, E.REORGED)),
+    Step("reversed once final", UNMADE, lost(), Status.FAILED, (E.FAILED, E.REORGED)),
     Step("late and taken by hand", LATE, Accepted(), Status.DETECTED, (E.DETECTED,)),
     Step("nothing ever came", EXPIRED, clock(WINDOW_END), Status.FAILED, (E.FAILED,)),
 ]

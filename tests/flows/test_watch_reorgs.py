@@ -9,9 +9,10 @@ from ctrip.core.finality import Depth
 from ctrip.core.payment import Flag, Status
 from ctrip.flows.watch import ReorgTooDeep
 from ctrip.store.pool import Pool
-from tests.flows.world import USD, World, a_world, address
+from tests.flows.world import ANVIL, USD, World, a_world, address
 from tests.support.fake_blocks import Move
 from tests.support.fake_chain import FakeChain
+from tests.support.log_lines import StandardError, logging_left_as_found
 
 WHOLE_WAY = ["created", "detected", "confirmed", "paid", "settled"]
 
@@ -178,6 +179,40 @@ async def test_a_reorg_of_final_blocks_stops_and_writes_nothing(world: World) ->
         await world.watch()
     assert await everything(world) == before
     assert await world.told(payment) == WHOLE_WAY
+
+
+async def test_settled_money_that_is_taken_back_fails_its_payment_and_stops_no_other(
+    world: World,
+) -> None:
+    """Somebody mended the chain's cursor as docs/operations.md says, and forgot the payments."""
+    settled, other = await world.create(100), await world.create(50)
+    fork = world.chain.tip
+    world.chain.pay(address(settled), 100)
+    await world.mine(25)
+    assert await world.told(settled) == WHOLE_WAY
+    place = (fork.number, fork.hash)
+    await world.rows(
+        "UPDATE cursors SET number = $1, hash = $2, finalized = $1, logged = $1", *place
+    )
+    await world.rows("DELETE FROM blocks")
+    await world.rows("INSERT INTO blocks VALUES ($1, $2, $3, now())", ANVIL.name, *place)
+    world.chain.reorg(25)
+    world.chain.pay(address(other), 50)
+    with logging_left_as_found():
+        said = StandardError()
+        said.configure()
+        await world.mine()
+    now = await world.now(settled)
+    assert (now.status, now.amount_received, now.flags) == (
+        Status.FAILED,
+        0,
+        frozenset({Flag.REORGED}),
+    )
+    assert await world.told(settled) == [*WHOLE_WAY, "failed", "reorged"]
+    assert (await world.now(other)).status is Status.DETECTED
+    assert [(line["level"], line["payment_id"]) for line in said.lines if "payment_id" in line] == [
+        ("error", str(settled.id))
+    ]
 
 
 async def test_a_reorg_between_two_questions_is_asked_again(world: World) -> None:

@@ -74,6 +74,13 @@ WORDS: Final[Mapping[Edge, tuple[str, str]]] = {
         "reversed",
         "the chain dropped a block and with it money that was confirmed, before it was final",
     ),
+    (Status.SETTLED, Status.FAILED): (
+        "reversed",
+        (
+            "the chain took back what counted as final. It is not expected to: see "
+            "[operations](operations.md#a-reorg-deeper-than-finality)"
+        ),
+    ),
     (Status.EXPIRED, Status.DETECTED): (
         "late, and accepted",
         "money that came after the deadline was accepted, by the configuration or by hand",

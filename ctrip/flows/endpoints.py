@@ -88,17 +88,16 @@ class Endpoints:
         number = occasion or uuid4()
         endpoint_id = EndpointId(PREFIX + number.hex)
         async with transaction(self._pool) as conn:
+            count = await endpoints.count_made(conn)  # in turn: no other takes what room is left
             if occasion and (there_is := await endpoints.find(conn, endpoint_id)):
                 sealed = await endpoint_secrets.find(conn, occasion)
                 return there_is, self._keyring.told_again(endpoint_id, sealed)
             register.check(new, self._guard)
+            register.room(count)
             secret = new.secret or Secret(make_secret(new.signature))
             wish = self._wish(endpoint_id, new)
             made = await endpoints.add(conn, endpoint_id, wish, now=self._clock.now())
-            if made:
-                await self._add_secret(conn, endpoint_id, number, secret)
-        if made is None:  # an earlier try was not over yet
-            return await self.create(new, occasion)
+            await self._add_secret(conn, endpoint_id, number, secret)
         log.info("endpoint made", endpoint_id=endpoint_id)
         return made, told(secret)
 

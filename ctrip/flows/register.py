@@ -26,6 +26,9 @@ from ctrip.store.endpoints import Endpoint
 from ctrip.webhooks.guard import Guard
 from ctrip.webhooks.signing import SecretKind, secret_fault
 
+# Made over the API. Each event is written down for each of them that wants it, and each wears down
+# its own receiver; who has more receivers than this wants one that passes events on.
+ENDPOINTS_MAX: Final = 50
 DESCRIPTION_SIZE_MAX: Final = 500  # characters
 PATTERNS_MAX: Final = 50  # there are fewer types
 RATE_MIN: Final = 0.01  # deliveries a second; less is a queue that only grows
@@ -74,6 +77,13 @@ class IsDisabled(RequestError):
 
     status = 409
     code = "endpoint_disabled"
+
+
+class TooManyEndpoints(RequestError):
+    """There are as many endpoints as there may be."""
+
+    status = 409
+    code = "too_many_endpoints"
 
 
 class TooManySecrets(RequestError):
@@ -134,6 +144,15 @@ def live_one(endpoint: Endpoint | None) -> Endpoint:
     if not found.enabled:
         raise IsDisabled(f"This endpoint is disabled ({found.disabled_reason}): enable it first")
     return found
+
+
+def room(made: int) -> None:
+    """Raise TooManyEndpoints if no other may be made beside so many."""
+    if made >= ENDPOINTS_MAX:
+        raise TooManyEndpoints(
+            f"There are {made} endpoints, and there may be {ENDPOINTS_MAX}: remove one that is not"
+            " needed any more, disabled ones count too; or change one, which may name more types"
+        )
 
 
 def check(asked: New | Change, guard: Guard) -> None:

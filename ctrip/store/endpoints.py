@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType, convert
 
@@ -93,19 +94,26 @@ class Wish(Struct, frozen=True, kw_only=True):
     rate_max: float | UnsetType | None = UNSET
 
 
+MAKERS: Final = 7_461_239  # the advisory lock of those who make endpoints
+TAKE_TURN = "SELECT pg_advisory_xact_lock($1)"
+COUNT_MADE = "SELECT count(*) FROM endpoints WHERE kind = 'api'"
+
+
+async def count_made(conn: Conn) -> int:
+    """Return how many were made over the API; none is by others until the transaction ends."""
+    await conn.execute(TAKE_TURN, MAKERS)
+    return int(await conn.fetchval(COUNT_MADE))
+
+
 ADD = """
 INSERT INTO endpoints (id, kind, url, description, event_types, format, headers, concurrency_max,
     rate_max, enabled, revision, created_at, updated_at)
-VALUES ($1, 'api', $3, $4, $5, $6, $7, $8, $9, true, 1, $2, $2)
-ON CONFLICT (id) DO NOTHING RETURNING *
+VALUES ($1, 'api', $3, $4, $5, $6, $7, $8, $9, true, 1, $2, $2) RETURNING *
 """
 
 
-async def add(conn: Conn, endpoint_id: EndpointId, new: Wish, *, now: datetime) -> Endpoint | None:
-    """Write an endpoint that is made over the API, of which everything is said.
-
-    Return None, and write nothing, if there is one of this id.
-    """
+async def add(conn: Conn, endpoint_id: EndpointId, new: Wish, *, now: datetime) -> Endpoint:
+    """Write an endpoint that is made over the API, of which everything is said."""
     types = new.event_types
     row = await conn.fetchrow(
         ADD,
@@ -119,7 +127,7 @@ async def add(conn: Conn, endpoint_id: EndpointId, new: Wish, *, now: datetime) 
         said(new.concurrency_max),
         said(new.rate_max),
     )
-    return None if row is None else convert({**row}, Endpoint)
+    return convert({**(row or {})}, Endpoint)
 
 
 # Another URL is another receiver, which has not failed yet.

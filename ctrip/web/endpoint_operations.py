@@ -7,7 +7,14 @@ from functools import partial
 from typing import Final
 
 from ctrip.flows.keyring import SecretsKeyMissing
-from ctrip.flows.register import IsDisabled, NoSuchEvent, TooManySecrets, UnfitUrl, WrongKind
+from ctrip.flows.register import (
+    IsDisabled,
+    NoSuchEvent,
+    TooManyEndpoints,
+    TooManySecrets,
+    UnfitUrl,
+    WrongKind,
+)
 from ctrip.web.endpoint_wire import (
     ChangeEndpoint,
     CreateEndpoint,
@@ -49,7 +56,7 @@ def keeping(pages: EndpointPages) -> list[Operation]:
             says="Make an endpoint. Its secret is in the answer, this once.",
             takes=CreateEndpoint,
             status=201,
-            refuses=(UnfitUrl, SecretsKeyMissing),
+            refuses=(UnfitUrl, SecretsKeyMissing, TooManyEndpoints),
             repeats="sealed",
             links={
                 "get_webhook_endpoint": OF_THE_MADE_ONE,

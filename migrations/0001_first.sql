@@ -190,6 +190,8 @@ CREATE TABLE endpoints (                     -- receivers
     paused_until    timestamptz,             -- the breaker is open
     created_at      timestamptz NOT NULL,
     updated_at      timestamptz NOT NULL,
+    named_at        timestamptz,             -- of a site: when a payment did so last, to the hour
+    CONSTRAINT endpoints_named CHECK ((kind = 'site') = (named_at IS NOT NULL)),
     CONSTRAINT endpoints_disabled CHECK (enabled = (disabled_reason IS NULL)),
     CONSTRAINT endpoints_failing CHECK ((failures = 0) = (failing_since IS NULL))
 );

@@ -4,7 +4,9 @@ Three kinds of endpoint share one queue, so that caps, breaker and log are the s
 Those made over the API have a URL, a filter and secrets of their own. The pair of the
 configuration is one more, and hears of everything. A site stands for all the URLs at one
 origin that payments named: shops put an order's number into the URL, so the URL would be a
-new receiver each time, and a shop that is down would take a slot for every order.
+new receiver each time, and a shop that is down would take a slot for every order. A site that
+nobody has named for SITE_IDLE is forgotten. So news of a payment nearly as old names its site
+anew, in the transaction that writes it down; a younger one has its site.
 
 The breaker keeps a receiver that is down from being asked for each event anew. After
 FAILURES_MIN failures without a success in between it is left alone for a while, longer each
@@ -43,6 +45,9 @@ PAUSE_MIN: Final = timedelta(seconds=15)
 PAUSE_MAX: Final = timedelta(minutes=5)  # how late a receiver that is back may be noticed
 FAILING_MAX: Final = timedelta(days=5)
 ROTATION_OVERLAP: Final = timedelta(hours=24)  # old secrets go on signing beside the new one
+
+SITE_IDLE: Final = timedelta(days=90)
+SITE_SURE: Final = SITE_IDLE - timedelta(days=1)  # the age of a payment whose site is surely there
 
 GONE: Final = "the receiver answered 410 Gone"
 FAILED_TOO_LONG: Final = f"every delivery failed for {FAILING_MAX.days} days"

@@ -21,11 +21,12 @@ from msgspec import Struct
 
 from ctrip import logs
 from ctrip.core.changes import Change
+from ctrip.core.endpoints import SITE_SURE
 from ctrip.core.events import PaymentEvent
 from ctrip.core.ids import PaymentId
 from ctrip.core.machine import advance
 from ctrip.core.payment import Payment, Status
-from ctrip.store import outbox, payments, transfers
+from ctrip.store import endpoints, outbox, payments, transfers
 from ctrip.store.pool import Conn
 
 Changes = Mapping[PaymentId, Sequence[Change]]
@@ -53,6 +54,8 @@ async def apply(conn: Conn, changes: Changes, *, now: datetime) -> list[PaymentE
     if not changes:
         return []
     before = await payments.lock(conn, list(changes))
+    if urls := [p.webhook_url for p in before if p.webhook_url and now - p.created_at > SITE_SURE]:
+        await endpoints.add_sites(conn, urls, now=now)  # they may have been forgotten
     events: list[PaymentEvent] = []
     ready = Part()
     for start, end in parts_of(len(before)):

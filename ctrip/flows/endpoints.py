@@ -189,8 +189,8 @@ class Endpoints:
         """Send events again, whatever became of them; return how many were queued."""
         wanted = sorted(set(event_ids))
         if not 1 <= len(wanted) <= RESENT_AT_ONCE_MAX:
-            fault = f"must name 1 to {RESENT_AT_ONCE_MAX} events"
-            register.refuse({"event_ids": fault})
+            register.refuse({"event_ids": f"must name 1 to {RESENT_AT_ONCE_MAX} events"})
+        now = self._clock.now()
         async with transaction(self._pool) as conn:
             found = live_one(await endpoints.find(conn, endpoint_id))
             urls = await delivery_log.own_urls(conn, wanted)
@@ -200,7 +200,9 @@ class Endpoints:
                 url = urls[event_id]
                 if found.kind is Kind.SITE and (not url or site_of(url) != endpoint_id):
                     raise NoSuchEvent(f"The payment of {event_id} named no URL of this site")
-            queued = await outbox.resend(conn, wanted, endpoint_id, now=self._clock.now())
+            if found.kind is Kind.SITE:  # forgotten by nobody from now on
+                await endpoints.add_sites(conn, [url for url in urls.values() if url], now=now)
+            queued = await outbox.resend(conn, wanted, endpoint_id, now=now)
         self._news.set()
         return queued
 

@@ -12,6 +12,7 @@ where orders are unique.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final, TypeAlias
 
@@ -35,8 +36,10 @@ from ctrip.wallet.derive import Wallet
 BATCH_MAX: Final = 256  # payments; beyond it a transaction gets long for those who wait
 TRIES: Final = 2  # a pool's idle connections die unnoticed when Postgres restarts
 
-# Origins of webhook URLs, remembered so as not to be written again.
+# Origins of webhook URLs, remembered so as not to be written again for a while; longer than it they
+# would seem idle (core/endpoints.py).
 SITES_KNOWN_MAX: Final = 10_000
+SITES_KNOWN_FOR: Final = timedelta(hours=1)
 
 log = logs.get("ctrip.create")
 
@@ -92,7 +95,7 @@ class Enroller:
         self._news = news
         self._on_open = on_open
         self._orders_are_unique = orders_are_unique
-        self._sites: set[EndpointId] = set()  # of webhook URLs, known to be written
+        self._sites: dict[EndpointId, datetime] = {}  # of webhook URLs, and when they were written
         self._waiting: dict[PaymentId, Waiting] = {}
         self._writer: PaymentId | None = None
 
@@ -177,12 +180,12 @@ class Enroller:
     async def _insert(self, new: Sequence[Birth]) -> dict[PaymentId, bytes]:
         now = new[0].payment.created_at
         urls = [birth.payment.webhook_url for birth in new if birth.payment.webhook_url]
-        strangers = {site_of(url): url for url in urls if site_of(url) not in self._sites}
+        strangers = {site_of(url): url for url in urls if not self._knows(site_of(url), now)}
         async with connection(self._pool) as conn:
             if strangers:
                 await endpoints.add_sites(conn, list(strangers.values()), now=now)
-                self._sites = self._sites if len(self._sites) < SITES_KNOWN_MAX else set()
-                self._sites |= strangers.keys()
+                self._sites = self._sites if len(self._sites) < SITES_KNOWN_MAX else {}
+                self._sites |= dict.fromkeys(strangers, now)
             written = await births.write(
                 conn,
                 new,
@@ -194,6 +197,11 @@ class Enroller:
                 # At once: Postgres would wait for the next batch longer than who is told of this.
                 self._pass_on(new[0].payment.id)
             return written
+
+    def _knows(self, site: EndpointId, now: datetime) -> bool:
+        """Tell whether a site was written lately."""
+        written = self._sites.get(site)
+        return written is not None and now - written < SITES_KNOWN_FOR
 
     async def _find(self, unwritten: Sequence[Birth]) -> dict[PaymentId, Outcome]:
         """Find out what is in the way of payments, or what a lost answer would have said."""

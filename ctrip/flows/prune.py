@@ -3,7 +3,8 @@
 What waits for an endpoint that was disabled or removed is ended here and not where that was
 done, because it may be a million rows. Expired secrets are forgotten, and those that were
 sealed with a key that is on its way out are sealed with the new one, once after each start.
-Answers to requests that may be repeated are forgotten after a day.
+Answers to requests that may be repeated are forgotten after a day, and sites that no payment has
+named for months, once nothing waits for them and all that was sent to them is forgotten too.
 Events get their places in the stream, so that nobody who reads it first has to wait for it.
 """
 
@@ -13,7 +14,7 @@ from typing import Final
 
 from ctrip import logs
 from ctrip.clock import Clock
-from ctrip.core.endpoints import EndpointId
+from ctrip.core.endpoints import SITE_IDLE, EndpointId
 from ctrip.flows.receivers import sealer_of
 from ctrip.flows.repeat import KEPT_FOR
 from ctrip.flows.tidings import place_all
@@ -37,11 +38,15 @@ class Pruner:
         self._kept_for = timedelta(days=settings.keep_days)
         self._sealer = sealer_of(settings)
         self._resealed = False
-        self._months_kept_on: date | None = None
+        self._daily_done_on: date | None = None
 
     async def run_once(self) -> bool:
         """Put everything in order; nothing is left to do at once."""
-        await self._keep_months()
+        today = self._clock.now().date()
+        if self._daily_done_on != today:
+            await self._keep_months()
+            await self._forget_sites()
+            self._daily_done_on = today
         await self._end_stranded()
         async with connection(self._pool) as conn:
             now = self._clock.now()
@@ -55,8 +60,6 @@ class Pruner:
 
     async def _keep_months(self) -> None:
         now = self._clock.now()
-        if self._months_kept_on == now.date():
-            return
         kept_from = now - self._kept_for
         async with transaction(self._pool) as conn:
             await queue.keep_months(conn, now=now, kept_from=kept_from)
@@ -64,7 +67,12 @@ class Pruner:
         while more:
             async with connection(self._pool) as conn:
                 more = await queue.forget_rest(conn, kept_from=kept_from)
-        self._months_kept_on = now.date()
+
+    async def _forget_sites(self) -> None:
+        named_before = self._clock.now() - max(SITE_IDLE, self._kept_for)
+        async with connection(self._pool) as conn:
+            if count := await endpoints.forget_sites(conn, named_before=named_before):
+                log.info("idle sites forgotten", count=count)
 
     async def _end_stranded(self) -> None:
         more = True

@@ -114,19 +114,9 @@ VALUES ($1, 'api', $3, $4, $5, $6, $7, $8, $9, true, 1, $2, $2) RETURNING *
 
 async def add(conn: Conn, endpoint_id: EndpointId, new: Wish, *, now: datetime) -> Endpoint:
     """Write an endpoint that is made over the API, of which everything is said."""
-    types = new.event_types
-    row = await conn.fetchrow(
-        ADD,
-        endpoint_id,
-        now,
-        said(new.url),
-        said(new.description),
-        None if types is UNSET else list(types),
-        said(new.format),
-        said(new.headers),
-        said(new.concurrency_max),
-        said(new.rate_max),
-    )
+    what = (new.url, new.description, new.event_types, new.format, new.headers)
+    how_much = (new.concurrency_max, new.rate_max)
+    row = await conn.fetchrow(ADD, endpoint_id, now, *map(said, what + how_much))
     return convert({**(row or {})}, Endpoint)
 
 
@@ -226,17 +216,30 @@ async def sync_config(conn: Conn, url: str, *, now: datetime) -> None:
 
 ADD_SITES = """
 INSERT INTO endpoints (id, kind, url, description, event_types, format, concurrency_max, enabled,
-    revision, created_at, updated_at)
-SELECT id, 'site', origin, 'webhook_url of payments', '{*}', 'standard', $3, true, 1, $4, $4
+    revision, created_at, updated_at, named_at)
+SELECT id, 'site', origin, 'webhook_url of payments', '{*}', 'standard', $3, true, 1, $4, $4, $4
 FROM unnest($1::text[], $2::text[]) AS site (id, origin)
-ON CONFLICT (id) DO NOTHING
+ON CONFLICT (id) DO UPDATE SET named_at = greatest(endpoints.named_at, $4)
 """
 
 
 async def add_sites(conn: Conn, urls: Sequence[str], *, now: datetime) -> None:
-    """Make sure that the sites of these URLs exist."""
-    origins = {site_of(url): origin_of(url) for url in sorted(urls)}
+    """Make sure that the sites of these URLs exist, and still do when the transaction ends."""
+    origins = dict(sorted({site_of(url): origin_of(url) for url in urls}.items()))
     await conn.execute(ADD_SITES, list(origins), list(origins.values()), CONCURRENCY_DEFAULT, now)
+
+
+# A row that is named meanwhile is waited for and looked at again.
+FORGET_SITES = """
+DELETE FROM endpoints e WHERE kind = 'site' AND enabled AND named_at < $1
+AND NOT EXISTS (SELECT FROM deliveries WHERE endpoint_id = e.id)
+"""
+
+
+async def forget_sites(conn: Conn, *, named_before: datetime) -> int:
+    """Forget sites that nobody has named since and nothing waits for; return how many."""
+    tag = await conn.execute(FORGET_SITES, named_before)
+    return int(tag.rpartition(" ")[2])
 
 
 class Tally(Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ for shops that are left alone for a while.
 import asyncio
 import resource
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, redirect_stderr
 from datetime import timedelta
 from pathlib import Path
@@ -100,8 +100,14 @@ class Counting(WebhookClient):
     left = 0
     enough: asyncio.Event
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
-        outcome = await super().post(url, body, headers)
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        still: Callable[[], bool] = lambda: True,
+    ) -> Outcome:
+        outcome = await super().post(url, body, headers, still)
         self.left -= 1
         if self.left == 0:
             self.enough.set()

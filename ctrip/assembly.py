@@ -35,6 +35,7 @@ from ctrip.flows.news import News
 from ctrip.flows.price import Pricer
 from ctrip.flows.receivers import Receivers
 from ctrip.flows.settling import Wallets
+from ctrip.flows.stops import Stops
 from ctrip.flows.tidings import Tidings
 from ctrip.flows.watch import Watcher
 from ctrip.settings import Network, Settings
@@ -75,6 +76,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
     bell: Bell
     keybook: Keybook
     signer: Signer | None  # where money is swept from here
+    stops: Stops
 
 
 async def assemble(settings: Settings, stack: AsyncExitStack) -> Gateway:
@@ -120,6 +122,7 @@ async def assemble(settings: Settings, stack: AsyncExitStack) -> Gateway:
         bell=bell,
         keybook=Keybook(pool),
         signer=signer_of(settings, wallet),
+        stops=Stops(),
     )
 
 
@@ -179,13 +182,16 @@ def sender_of(gateway: Gateway, spawn: Spawn) -> Sender:
         gateway.wake,
         lease=timedelta(seconds=settings.timeout_seconds) + LEASE_MARGIN,
         spawn=spawn,
+        stops=gateway.stops,
     )
 
 
 def endpoints_of(gateway: Gateway) -> Endpoints:
     """Return what makes and changes endpoints."""
     settings = gateway.settings.webhooks
-    return Endpoints(gateway.pool, gateway.guard, settings, gateway.clock, gateway.news)
+    return Endpoints(
+        gateway.pool, gateway.guard, settings, gateway.clock, gateway.news, gateway.stops
+    )
 
 
 def explainer_of(gateway: Gateway) -> Explainer:

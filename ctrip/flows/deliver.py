@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence, Set
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, cast
 from uuid import uuid4
 
@@ -38,10 +39,11 @@ from ctrip.flows.judge import write_and_judge
 from ctrip.flows.lanes import KEPT_SECONDS_MAX, Lanes
 from ctrip.flows.rates import Rates
 from ctrip.flows.receivers import Receivers
+from ctrip.flows.stops import Stops
 from ctrip.store import queue
 from ctrip.store.pool import Pool, connection
 from ctrip.store.queue import Leases
-from ctrip.webhooks.client import Outcome, WebhookClient
+from ctrip.webhooks.client import Outcome, WebhookClient, Withdrawn
 
 SLOTS_MAX: Final = 256  # deliveries in hand; on the wire, a connection and some 50 KB each
 CLAIMED_AT_ONCE_MAX: Final = 128  # so that some are on the wire while others are claimed
@@ -66,6 +68,7 @@ class Sender:
         *,
         lease: timedelta,
         spawn: Spawn,
+        stops: Stops | None = None,  # of who stops endpoints in this process
     ) -> None:
         self._pool = pool
         self._client = client
@@ -74,6 +77,7 @@ class Sender:
         self._news = news
         self._lease = lease
         self._spawn = spawn
+        self._stops = stops or Stops()
         self._under_way: dict[asyncio.Task[None], Claim] = {}
         self._ended: list[Ended] = []
         self._written: list[Ended] = []  # being written down
@@ -97,8 +101,7 @@ class Sender:
         for claim in claims:
             if self._lanes.takes(claim, self._time()):
                 self._begin(claim)
-        if self._lanes.kept and (self._keeper is None or self._keeper.done()):
-            self._keeper = self._spawn(self._keep())
+        self._keep_on()
         if not claims and not self._crowd:
             await asyncio.sleep(EMPTY_SECONDS)
         return len(claims) == count_max
@@ -148,9 +151,12 @@ class Sender:
         task = cast("asyncio.Task[None]", asyncio.current_task())
         while claim:
             self._under_way[task] = claim
-            ended = await self._deliver(claim)
-            self._ended.append(ended)
-            self._lanes.ends(ended)
+            if ended := await self._deliver(claim):
+                self._ended.append(ended)
+                self._lanes.ends(ended)
+            else:
+                self._lanes.returns(claim)
+                self._keep_on()
             del self._under_way[task]
             one = claim.endpoint_id
             claim = self._lanes.next(one)
@@ -158,6 +164,11 @@ class Sender:
                 self._has_slot({one})
             if self._writer is None:
                 self._write_on()
+
+    def _keep_on(self) -> None:
+        """See to it that what is kept is given back in time."""
+        if self._lanes.kept and (self._keeper is None or self._keeper.done()):
+            self._keeper = self._spawn(self._keep())
 
     async def _keep(self) -> None:
         """Give back what was claimed ahead and not sent, as long as anything is."""
@@ -226,10 +237,13 @@ class Sender:
         self._rates.were_given(taken)
         return claims
 
-    async def _deliver(self, claim: Claim) -> Ended:
+    async def _deliver(self, claim: Claim) -> Ended | None:
+        """Send one, and say what follows; None: its endpoint was stopped, and it was not sent."""
         try:
             outcome = await self._post(claim)
             return conclude(claim, outcome, now=self._clock.now(), jitter=random.random())  # noqa: S311  spreads load
+        except Withdrawn:
+            return None
         except (ConfigError, OutageError) as fault:
             log.warning("not sent", event_id=claim.event_id, why=str(fault))
         except Exception:  # one delivery must never take the others along
@@ -246,7 +260,8 @@ class Sender:
         timestamp = int(self._clock.now().timestamp())
         signed = receiver.signer.headers(claim.event_id, timestamp, body)
         headers = {**receiver.headers, **signed} if receiver.headers else signed
-        return await self._client.post(claim.url, body, headers)
+        still = partial(self._stops.lets_go, claim)
+        return await self._client.post(claim.url, body, headers, still)
 
     async def _write_all(self) -> None:
         """Write what has ended, until nothing has."""
@@ -259,7 +274,7 @@ class Sender:
         batch = self._written
         tallies = tally(batch, self._troubled)
         try:
-            await write_and_judge(self._pool, batch, tallies, now=self._clock.now())
+            await write_and_judge(self._pool, batch, tallies, self._stops, now=self._clock.now())
         except BaseException:
             self._ended = batch + self._ended
             self._lanes.is_stuck = True

@@ -29,8 +29,9 @@ from ctrip.core.endpoints import (
 )
 from ctrip.core.events import EventType
 from ctrip.core.ids import EventId
-from ctrip.core.notices import EndpointDisabled, Notice, Trial
+from ctrip.core.notices import Notice, Trial
 from ctrip.flows import register
+from ctrip.flows.disable import disable, new_event_id
 from ctrip.flows.keyring import Keyring, Shown, told
 from ctrip.flows.register import (
     Change,
@@ -42,6 +43,7 @@ from ctrip.flows.register import (
     own,
     there,
 )
+from ctrip.flows.stops import Stops
 from ctrip.flows.tidings import place_all
 from ctrip.settings import Secret, Webhooks
 from ctrip.store import delivery_log, endpoint_secrets, endpoints, outbox, replays
@@ -51,7 +53,6 @@ from ctrip.store.replays import Replay
 from ctrip.webhooks.guard import Guard
 from ctrip.webhooks.signing import SecretKind, make_secret
 
-EVENT_PREFIX: Final = "evt_"
 SECRETS_LIVE_MAX: Final = 10  # each signs every delivery, and is one more to leak
 RESENT_AT_ONCE_MAX: Final = 100  # events; more is what recover() is for
 
@@ -62,13 +63,20 @@ class Endpoints:
     """What can be done with endpoints. `news` tells that there is something to send."""
 
     def __init__(
-        self, pool: Pool, guard: Guard, settings: Webhooks, clock: Clock, news: asyncio.Event
+        self,
+        pool: Pool,
+        guard: Guard,
+        settings: Webhooks,
+        clock: Clock,
+        news: asyncio.Event,
+        stops: Stops | None = None,  # of what sends in this process
     ) -> None:
         self._pool = pool
         self._guard = guard
         self._keyring = Keyring(settings)
         self._clock = clock
         self._news = news
+        self._stops = stops or Stops()
 
     async def find(self, endpoint_id: EndpointId) -> Endpoint:
         """Return an endpoint; raise NoSuchEndpoint."""
@@ -98,6 +106,7 @@ class Endpoints:
             wish = self._wish(endpoint_id, new)
             made = await endpoints.add(conn, endpoint_id, wish, now=self._clock.now())
             await self._add_secret(conn, endpoint_id, number, secret)
+        self._stops.forget(endpoint_id)  # of one of this occasion that was removed
         log.info("endpoint made", endpoint_id=endpoint_id)
         return made, told(secret)
 
@@ -107,7 +116,10 @@ class Endpoints:
         wish = self._wish(endpoint_id, change)
         async with transaction(self._pool) as conn:
             own(await endpoints.hold(conn, endpoint_id))
-            return there(await endpoints.change(conn, endpoint_id, wish, now=self._clock.now()))
+            now = self._clock.now()
+            changed = there(await endpoints.change(conn, endpoint_id, wish, now=now))
+        await self._stops.stop(endpoint_id, changed.revision)
+        return changed
 
     async def enable(self, endpoint_id: EndpointId) -> Endpoint:
         """Send to an endpoint again, as if it had never failed."""
@@ -125,13 +137,16 @@ class Endpoints:
             there(await endpoints.hold(conn, endpoint_id))
             if await disable(conn, endpoint_id, BY_HAND, now=self._clock.now()):
                 self._news.set()
-            return there(await endpoints.find(conn, endpoint_id))
+            found = there(await endpoints.find(conn, endpoint_id))
+        await self._stops.stop(endpoint_id, found.revision)
+        return found
 
     async def remove(self, endpoint_id: EndpointId) -> None:
         """Forget an endpoint that was made over the API; what waits for it is never sent."""
         async with transaction(self._pool) as conn:
-            own(await endpoints.hold(conn, endpoint_id))
+            found = own(await endpoints.hold(conn, endpoint_id))
             await endpoints.remove(conn, endpoint_id)
+        await self._stops.stop(endpoint_id, found.revision + 1)
         log.info("endpoint removed", endpoint_id=endpoint_id)
 
     async def rotate(
@@ -272,29 +287,3 @@ class Endpoints:
                 expires_at=None,
             ),
         )
-
-
-async def disable(conn: Conn, endpoint_id: EndpointId, reason: str, *, now: datetime) -> bool:
-    """Send nothing to an endpoint any more, and tell the others, in the caller's transaction."""
-    ended = await endpoints.disable(conn, endpoint_id, reason, now=now)
-    if ended is None:
-        return False
-    say = log.info if reason == BY_HAND else log.error
-    say("endpoint disabled", endpoint_id=endpoint_id, reason=reason)
-    notice = Notice(
-        id=new_event_id(),
-        type=EventType.ENDPOINT_DISABLED,
-        data=EndpointDisabled(
-            endpoint_id=endpoint_id,
-            url=ended.url,
-            reason=reason,
-            failing_since=ended.failing_since,
-        ),
-    )
-    await outbox.write(conn, outbox.columns([outbox.notice_row(notice, now)], now=now))
-    return True
-
-
-def new_event_id() -> EventId:
-    """Return an id for news that is of no payment; it looks like that of any other."""
-    return EventId(EVENT_PREFIX + uuid4().hex)

@@ -11,14 +11,15 @@ from typing import assert_never
 from ctrip.core.deliveries import Ended
 from ctrip.core.endpoints import GONE, Disable, Kind, Leave, after_failures
 from ctrip.flows.conclude import GONE_STATUS
-from ctrip.flows.endpoints import disable
+from ctrip.flows.disable import disable
+from ctrip.flows.stops import Stops
 from ctrip.store import endpoints, queue
 from ctrip.store.endpoints import Endpoint, Tally
 from ctrip.store.pool import Conn, Pool, connection, transaction
 
 
 async def write_and_judge(
-    pool: Pool, batch: Sequence[Ended], tallies: Sequence[Tally], *, now: datetime
+    pool: Pool, batch: Sequence[Ended], tallies: Sequence[Tally], stops: Stops, *, now: datetime
 ) -> None:
     """Write what has ended, and what follows for the endpoints of these tallies."""
     if not tallies:  # a statement alone saves two round trips through a loop that is busy
@@ -28,12 +29,16 @@ async def write_and_judge(
     gone = {end.claim.endpoint_id for end in batch if end.outcome == str(GONE_STATUS)}
     async with transaction(pool) as conn:
         await queue.complete(conn, batch, now=now)
-        for endpoint in await endpoints.count(conn, tallies, now=now):
+        judged = [
             await _judge(conn, endpoint, now, gone=endpoint.id in gone)
+            for endpoint in await endpoints.count(conn, tallies, now=now)
+        ]
+    for stopped in filter(None, judged):
+        stops.note(stopped.id, stopped.revision)
 
 
-async def _judge(conn: Conn, endpoint: Endpoint, now: datetime, *, gone: bool) -> None:
-    """Leave an endpoint alone, or for good, if that is what its failures come to."""
+async def _judge(conn: Conn, endpoint: Endpoint, now: datetime, *, gone: bool) -> Endpoint | None:
+    """Leave an endpoint alone, or for good, if its failures come to that; return it then."""
     follows: Leave | Disable | None = None
     if gone and endpoint.kind is not Kind.SITE:
         follows = Disable(GONE)
@@ -41,10 +46,10 @@ async def _judge(conn: Conn, endpoint: Endpoint, now: datetime, *, gone: bool) -
         follows = after_failures(endpoint.kind, endpoint.failures, endpoint.failing_since, now)
     match follows:
         case Leave(until=until):
-            await endpoints.pause(conn, endpoint.id, until=until)
+            return await endpoints.pause(conn, endpoint.id, until=until)
         case Disable(reason=reason):
-            await disable(conn, endpoint.id, reason, now=now)
+            return await disable(conn, endpoint.id, reason, now=now)
         case None:
-            pass
+            return None
         case _:
             assert_never(follows)

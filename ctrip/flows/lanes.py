@@ -116,6 +116,12 @@ class Lanes:
         """Take one off the wire that has no end."""
         self._lanes[claim.endpoint_id].wire -= 1
 
+    def returns(self, claim: Claim) -> None:
+        """Take one off the wire that was not sent; nor is what was claimed ahead with it."""
+        self.stops(claim)
+        self._spoilt.append(claim)
+        self._spoil(self._lanes[claim.endpoint_id])
+
     def wrote(self, batch: Iterable[Ended]) -> None:
         """Note that answers are on record."""
         for end in batch:

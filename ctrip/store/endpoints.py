@@ -269,12 +269,15 @@ async def count(conn: Conn, tallies: Sequence[Tally], *, now: datetime) -> list[
     return [convert({**row}, Endpoint) for row in rows]
 
 
-PAUSE = "UPDATE endpoints SET paused_until = $2 WHERE id = $1"
+PAUSE = """
+UPDATE endpoints SET paused_until = $2, revision = revision + 1 WHERE id = $1 RETURNING *
+"""
 
 
-async def pause(conn: Conn, endpoint_id: EndpointId, *, until: datetime) -> None:
+async def pause(conn: Conn, endpoint_id: EndpointId, *, until: datetime) -> Endpoint | None:
     """Ask nothing of an endpoint until then."""
-    await conn.execute(PAUSE, endpoint_id, until)
+    row = await conn.fetchrow(PAUSE, endpoint_id, until)
+    return None if row is None else convert({**row}, Endpoint)
 
 
 DISABLED = "SELECT * FROM endpoints WHERE NOT enabled AND disabled_reason = ANY($1) ORDER BY id"

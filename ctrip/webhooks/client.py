@@ -12,7 +12,7 @@ rest of its answer never comes.
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from socket import socket
@@ -90,13 +90,18 @@ class NoAnswer(Struct, frozen=True, kw_only=True):
 Outcome = Delivered | Refused | NoAnswer
 
 
+class Withdrawn(Exception):
+    """It is not wanted any more, and was not sent."""
+
+
 class _Way:
-    """How a receiver is dialled, and where that led."""
+    """How a receiver is dialled, where that led, and whether it is wanted still."""
 
-    __slots__ = ("address", "plain")
+    __slots__ = ("address", "plain", "still")
 
-    def __init__(self, *, plain: bool) -> None:
+    def __init__(self, *, plain: bool, still: Callable[[], bool]) -> None:
         self.plain = plain
+        self.still = still
         self.address: str | None = None
 
 
@@ -136,6 +141,7 @@ class WebhookClient:
             ),
             # One clock for all of it, in post(): aiohttp's rounds up to whole seconds.
             timeout=aiohttp.ClientTimeout(total=None),
+            request_class=_Request,
             response_class=_Response,
             # An answer is shown to people as it came, so it had better be text.
             headers={"accept-encoding": "identity"},
@@ -144,8 +150,18 @@ class WebhookClient:
             trust_env=False,
         )
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
-        """Send a body once, and return within the timeout."""
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        still: Callable[[], bool] = lambda: True,
+    ) -> Outcome:
+        """Send a body once, and return within the timeout.
+
+        `still` is asked whether it is wanted before anything is dialled, and again when there
+        is a connection to write to; raise Withdrawn if not.
+        """
         started = perf_counter()
         response: aiohttp.ClientResponse | None = None
         answer = bytearray()
@@ -153,8 +169,10 @@ class WebhookClient:
         scheme = url.partition(":")[0].lower()
         if scheme not in SCHEMES:  # aiohttp takes others for one of them
             return NoAnswer(why="url", milliseconds=0)
-        way = _Way(plain=scheme == "http")
+        way = _Way(plain=scheme == "http", still=still)
         WAY.set(way)
+        if not still():
+            raise Withdrawn
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 response = await self._session.post(
@@ -191,6 +209,15 @@ class WebhookClient:
         """Give back connections; a post under way ends as "closed" or is cancelled."""
         await self._session.close()
         await self._resolver.close()
+
+
+class _Request(aiohttp.ClientRequest):
+    """Asks whether it is still wanted when all is ready, and nothing is written yet."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        if not WAY.get().still():
+            raise Withdrawn
+        return await super().send(conn)
 
 
 class _Response(aiohttp.ClientResponse):

@@ -7,7 +7,7 @@ carry a signature of each secret that signs at that time, and of no other.
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, cast
 from urllib.parse import urlsplit
@@ -27,7 +27,7 @@ from ctrip.flows.register import New
 from ctrip.settings import Secret, Webhooks
 from ctrip.store import outbox
 from ctrip.store.pool import Pool, connection, transaction
-from ctrip.webhooks.client import Delivered, NoAnswer, Outcome, Refused, WebhookClient
+from ctrip.webhooks.client import Delivered, NoAnswer, Outcome, Refused, WebhookClient, Withdrawn
 from ctrip.webhooks.guard import Guard
 from ctrip.webhooks.signing import SecretKind, verify_v1a
 from tests.store.rows import fresh
@@ -123,8 +123,12 @@ class Seat:
         await self.sender.close()
         await self._drop()
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], still: Callable[[], bool]
+    ) -> Outcome:
         """Be the client of this seat's sender."""
+        if not still():
+            raise Withdrawn
         endpoint = urlsplit(url).path[1:]
         shop = self._world.check(endpoint, body, headers)
         outcome = ANSWERS[shop.mode]

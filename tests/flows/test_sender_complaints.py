@@ -14,6 +14,7 @@ from ctrip.assembly import Gateway, sender_of
 from ctrip.core.endpoints import EndpointId
 from ctrip.core.retry import OWN_FAULT_WAIT, OWN_FAULTS_MAX, SCHEDULE, next_attempt
 from ctrip.flows.deliver import LEASE_MARGIN, Sender
+from ctrip.flows.stops import Stops
 from ctrip.settings import Webhooks
 from ctrip.store.pool import Pool
 from ctrip.webhooks.client import Outcome
@@ -66,10 +67,10 @@ async def test_what_raises_in_one_delivery_takes_no_other_along(
     seat = life.seats[0]
     post = seat.post
 
-    async def raises(url: str, body: bytes, headers: Any) -> Outcome:
+    async def raises(url: str, body: bytes, headers: Any, still: Any) -> Outcome:
         if url.endswith(bad):
             raise RuntimeError("a mistake of ours")
-        return await post(url, body, headers)
+        return await post(url, body, headers, still)
 
     monkeypatch.setattr(seat, "post", raises)
     events = await life.announce(3)
@@ -195,6 +196,7 @@ def a_gateways_sender(life: SenderWorld, pool: Pool, timeout_seconds: float = 15
         webhooks=life.seats[0],
         clock=life.clock,
         wake=asyncio.Event(),
+        stops=Stops(),
     )
     return sender_of(cast("Gateway", gateway), asyncio.create_task)
 

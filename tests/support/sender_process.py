@@ -12,7 +12,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, cast, get_args
@@ -157,8 +157,10 @@ class WatchedClient:
         self._client = client
         self._diary = diary
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
-        work = asyncio.ensure_future(self._client.post(url, body, headers))
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], still: Callable[[], bool]
+    ) -> Outcome:
+        work = asyncio.ensure_future(self._client.post(url, body, headers, still))
         self._diary.write("posting")
         if self._diary.is_due("posting"):
             await asyncio.wait({work}, timeout=WIRE_SECONDS)

@@ -151,7 +151,7 @@ class ChainClient(Protocol):
         ...
 
     async def opinion(self, transfer: Transfer) -> Opinion:
-        """Ask whether two endpoints show a transfer, until one does not."""
+        """Ask whether two endpoints show a transfer; if one does not, most of those that answer."""
         ...
 
     async def round(self, feed: RawAddress) -> Round | NoRound:

@@ -1,21 +1,25 @@
-"""The word of two endpoints on a transfer: do both show it, in the same block?
+"""The word of endpoints on what one of them said: do two show it, in the same block?
 
 Which one it was read from is not kept, because the chain is read from another whenever that is
-better; so both are asked, and neither's word counts twice.
+better; so both are asked, and neither's word counts twice. If both show it that is enough. If one
+does not all others are asked too, and the majority of those that answer decides, so that one that
+is wrong holds nothing up for ever. Of two that differ neither is believed.
 
 For a transaction's value: the block, the receipt, and what was sent to whom. For what a
 log shows: the block, the receipt, and that log in it. For native coin that a trace or a
 balance showed, the block: its hash ties all that happened in it, and few can show more.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeAlias, TypeVar
 
 from msgspec import Struct
 
 from ctrip.chain import decode, transfers
+from ctrip.chain.client import ChainOutage, InconsistentChain
 from ctrip.chain.decode import WireFullReceipt
 from ctrip.chain.endpoint import Provider
+from ctrip.chain.failover import Failover
 from ctrip.chain.faults import Cure, cure_of_refusal
 from ctrip.chain.tips import header_of
 from ctrip.chain.transfers import Sought
@@ -37,19 +41,52 @@ class WireSent(Struct, frozen=True, rename="camel"):
 SENT: Final = replies(WireSent)
 WITNESSES: Final = 2  # who read a transfer may be any of them, so as many must show it now
 
+T = TypeVar("T")
+# Returns what an endpoint shows otherwise of each; None of what it cannot tell.
+Differing: TypeAlias = Callable[[Provider, Sequence[T]], Awaitable[Sequence[str | None]]]
+
+
+async def witnessed(
+    endpoints: Failover, asked: Sequence[Provider], things: Sequence[T], differing: Differing[T]
+) -> list[Opinion]:
+    """Return what endpoints say of some things, each asked about those that are open still."""
+    said: list[dict[str, str]] = [{} for _ in things]
+    faults: list[str] = []
+    for provider in asked:
+        open_ = [number for number, words in enumerate(said) if not is_settled(words)]
+        if not open_:
+            break
+
+        async def ask(
+            provider: Provider, about: Sequence[T] = [things[number] for number in open_]
+        ) -> Sequence[str | None]:
+            return await differing(provider, about)
+
+        try:
+            found = await endpoints.ask_only(provider, ask)
+        except (ChainOutage, InconsistentChain) as fault:
+            faults.append(str(fault))
+            continue
+        for number, why in zip(open_, found, strict=True):
+            if why is not None:
+                said[number][provider.label] = why
+    return [judge(words, faults) for words in said]
+
 
 def is_settled(said: Mapping[str, str]) -> bool:
-    """Tell whether what endpoints show otherwise than a transfer, by label, is word enough."""
-    shown = sum(not why for why in said.values())
-    return shown >= WITNESSES or 0 < shown < len(said)
+    """Tell whether what endpoints show otherwise than was seen, by label, is word enough."""
+    return len(said) >= WITNESSES and not any(said.values())
 
 
 def judge(said: Mapping[str, str], faults: Sequence[str]) -> Opinion:
     """Return what follows from the words of endpoints, and the faults of those that gave none."""
-    first, second, *_ = [*(label for label, why in said.items() if not why), "", ""]
+    shown = [label for label, why in said.items() if not why]
+    first, second, *_ = [*shown, "", ""]
     if denied := {label: why for label, why in said.items() if why}:
-        why = next(iter(denied.values()))
-        return Opinion(agrees=False, first=first, second=" and ".join(denied), why=why)
+        why, others = next(iter(denied.values())), " and ".join(denied)
+        if len(shown) > len(denied):
+            return Opinion(agrees=True, first=first, second=second, why=why, outvoted=others)
+        return Opinion(agrees=False, first=first, second=others, why=why)
     if second:
         return Opinion(agrees=True, first=first, second=second, why="")
     why = (

@@ -195,23 +195,16 @@ class RpcChain:
             return None
 
     async def opinion(self, transfer: Transfer) -> Opinion:
-        """Ask until two endpoints show a transfer, whoever it was read from, or one does not."""
+        """Ask endpoints whether they show a transfer, until two do, or ask all."""
         asset = transfer.key.asset
-        asked = self._sought([] if asset == NATIVE else [RawAddress(asset)])
+        sought = self._sought([] if asset == NATIVE else [RawAddress(asset)])
 
-        async def ask(provider: Provider) -> str:
-            return await opinions.differs(provider, transfer, asked)
+        async def differing(provider: Provider, things: Sequence[Transfer]) -> list[str]:
+            return [await opinions.differs(provider, one, sought) for one in things]
 
-        said: dict[str, str] = {}
-        faults: list[str] = []
-        for provider in (self._endpoints.current, *self._endpoints.others()):
-            try:
-                said[provider.label] = await self._endpoints.ask_only(provider, ask)
-            except (ChainOutage, InconsistentChain) as fault:
-                faults.append(str(fault))
-            if opinions.is_settled(said):
-                break
-        return opinions.judge(said, faults)
+        asked = [self._endpoints.current, *self._endpoints.others()]
+        [found] = await opinions.witnessed(self._endpoints, asked, [transfer], differing)
+        return found
 
     async def round(self, feed: RawAddress) -> Round | NoRound:
         """Return the newest round of a feed, as its contract tells it."""

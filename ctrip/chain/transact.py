@@ -169,25 +169,10 @@ class RpcTransactor:
         return [found[tx_hash] for tx_hash in tx_hashes]
 
     async def second_look(self, seen: Sequence[Outcome]) -> list[Opinion]:
-        """Ask until two endpoints show what was seen, whoever it was read from, or one does not."""
-        said: dict[TxHash, dict[str, str]] = {one.tx_hash: {} for one in seen}
-        faults: list[str] = []
+        """Ask those that are well whether they show what was seen, until two do, or ask all."""
         well, _ = self._endpoints.in_turn()
-        for provider in well if len(well) >= opinions.WITNESSES else ():
-            open_ = [one for one in seen if not opinions.is_settled(said[one.tx_hash])]
-
-            async def ask(provider: Provider, asked: Sequence[Outcome] = open_) -> list[str | None]:
-                return await outcomes.differing(provider, asked)
-
-            try:
-                found = await self._endpoints.ask_only(provider, ask) if open_ else []
-            except (ChainOutage, InconsistentChain) as fault:
-                faults.append(str(fault))
-                continue
-            for one, why in zip(open_, found, strict=True):
-                if why is not None:
-                    said[one.tx_hash][provider.label] = why
-        return [opinions.judge(said[one.tx_hash], faults) for one in seen]
+        asked = well if len(well) >= opinions.WITNESSES else []
+        return await opinions.witnessed(self._endpoints, asked, seen, outcomes.differing)
 
     async def _until(self, is_enough: Callable[[T], bool], question: Question[T]) -> list[T]:
         """Ask those that are well until one says enough; return what they said.

@@ -77,6 +77,7 @@ class Transactor(Protocol):
     async def second_look(self, seen: Sequence[Outcome]) -> list[Opinion]:
         """Return whether a second endpoint shows what was seen of each that is in a block.
 
-        Where none is well and has come so far, an opinion names none, and is no denial.
+        If one does not the majority of all that answer decides, and an opinion names those that
+        were outvoted. Where none is well and has come so far, it names none, and is no denial.
         """
         ...

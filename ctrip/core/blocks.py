@@ -97,12 +97,13 @@ class Holding(Struct, frozen=True):
 
 
 class Opinion(Struct, frozen=True, kw_only=True):
-    """What a second endpoint says about a transfer. The names are labels, never URLs."""
+    """What endpoints say about a transfer or a transaction. The names are labels, never URLs."""
 
     agrees: bool
     first: str  # an endpoint that shows it; "" if none does
     second: str  # another that does; else those that do not, "" if no other answers
     why: str = ""
+    outvoted: str = ""  # those that do not show it, where more do
 
     @property
     def doubt(self) -> str:

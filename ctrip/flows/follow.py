@@ -156,9 +156,9 @@ class Follower(Settling):
     async def _doubt(self, after: Sequence[Sending]) -> None:
         """Let sweeps and refunds say that endpoints do not agree on their transactions."""
         for one in after:
-            doubt = self._witness.doubts.get(one.id)
-            if doubt and one.purpose is not Purpose.FUEL:
-                await self._say(one, doubt.why)
+            why = self._witness.held(one.id)
+            if why and one.purpose is not Purpose.FUEL:
+                await self._say(one, why)
 
     async def _serve_all(self, after: Sequence[Sending], told: Told) -> None:
         """Do for each sending what is next, some senders at once, each sender's in order."""

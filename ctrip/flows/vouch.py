@@ -3,11 +3,13 @@
 One operator of RPC nodes is one signer over the till: what a node invents, nobody else
 has. So above an amount that the chain's entry names, another endpoint must show the same
 transfer in the same block. Until it does the payment stays `detected`; if it shows
-something else, the payment is held, and health names both endpoints.
+something else and most of those that answer do not outvote it, the payment is held, and
+health names both endpoints.
 """
 
 from typing import Final
 
+from ctrip import logs
 from ctrip.core.changes import Change, TransferVouched
 from ctrip.core.errors import OutageError
 from ctrip.core.ids import PaymentId
@@ -16,6 +18,8 @@ from ctrip.flows.on_chain import OnChain
 from ctrip.flows.rescan import hold_head
 from ctrip.store import payment_sets, payments
 from ctrip.store.pool import connection, transaction
+
+log = logs.get("ctrip.vouch")
 
 PAYMENTS_PER_PASS_MAX: Final = 50  # each of their transfers costs a few calls
 
@@ -40,6 +44,10 @@ class Voucher(OnChain):
                 if transfer.vouched:
                     continue
                 opinion = await self._client.opinion(transfer)
+                if opinion.outvoted:
+                    log.warning(
+                        "endpoint outvoted", chain=name, endpoint=opinion.outvoted, why=opinion.why
+                    )
                 if opinion.agrees and payment:
                     vouched = TransferVouched(transfer.key, transfer.block_hash)
                     changes.setdefault(payment.id, []).append(vouched)

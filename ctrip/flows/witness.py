@@ -2,9 +2,10 @@
 
 Final is for ever: a payment is settled, the books have it, nobody looks at its transaction again.
 So when one of ours gets there, two endpoints must show it in the same block with the same end, as
-deposits are read twice (reread.py). If one does not, it stays mined, and says who shows what; it is
-asked about again until they agree or a reorg has settled it. Where no second endpoint is well there
-is nobody to ask.
+deposits are read twice (reread.py). If one does not, all others are asked, and the majority of
+those that answer decides: one that is wrong is named, and holds up nothing. If there is none, as of
+two, it stays mined, and says who shows what; it is asked about again until they agree or a reorg
+has settled it. Where no second endpoint is well there is nobody to ask.
 
 It costs a batch of calls at two endpoints, once, for all that is final at the same time.
 """
@@ -24,16 +25,17 @@ from ctrip.core.sending import ON_CHAIN, Sending
 from ctrip.flows.settling import Settling
 
 ASK_AGAIN: Final = timedelta(seconds=30)  # those that do not agree
-FORGET: Final = timedelta(minutes=10)  # what is not seen any more: another process has seen to it
+FORGET: Final = timedelta(minutes=10)  # what is not seen any more: it is final, or another's work
 
 log = logs.get("ctrip.witness")
 
 
 class Doubt(Struct, frozen=True):
-    """What two endpoints do not agree on."""
+    """What endpoints do not agree on."""
 
     why: str
     since: datetime  # when they were asked
+    holds: bool  # no majority has decided
 
 
 class Witness(Settling):
@@ -63,19 +65,24 @@ class Witness(Settling):
         if asked:
             await self._ask(asked, now)
         self._warn("; ".join(doubt.why for doubt in self.doubts.values()))
-        return [replace(one, final=False) if one.id in self.doubts else one for one in after]
+        return [replace(one, final=False) if self.held(one.id) else one for one in after]
+
+    def held(self, id_: SendingId) -> str:
+        """Return what is held back from being final for, if it is."""
+        doubt = self.doubts.get(id_)
+        return doubt.why if doubt and doubt.holds else ""
 
     async def _ask(self, asked: Mapping[SendingId, Outcome], now: datetime) -> None:
         """Ask a second endpoint, and note who does not show what was seen."""
         opinions = await self._transactor.second_look(list(asked.values()))
         for (id_, outcome), opinion in zip(asked.items(), opinions, strict=True):
-            if opinion.agrees or not opinion.second:
-                self.doubts.pop(id_, None)
+            known = self.doubts.pop(id_, None)
+            if not opinion.second or (opinion.agrees and not opinion.outvoted):
                 continue
             why = disagreement(outcome, opinion)
-            if id_ not in self.doubts:
+            if known is None or known.why != why:
                 log.warning("endpoints disagree", chain=self.chain.name, why=why)
-            self.doubts[id_] = Doubt(why, now)
+            self.doubts[id_] = Doubt(why, now, holds=not opinion.agrees)
 
 
 def seen(one: Sending, told: Mapping[SendingId, Sequence[Outcome]]) -> Outcome:
@@ -87,6 +94,11 @@ def disagreement(outcome: Outcome, opinion: Opinion) -> str:
     """Say who shows what."""
     mined = outcome.mined
     place = f"{outcome.tx_hash} in block {mined.block_number}" if mined else outcome.tx_hash
+    if opinion.outvoted:
+        return (
+            f"{opinion.first} and {opinion.second} show {place}, {opinion.outvoted} does not:"
+            f" {opinion.why}; it is final by the word of most"
+        )
     if not opinion.first:
         return f"{opinion.second} do not show {place} any more: {opinion.why}"
     return (

@@ -42,6 +42,21 @@ async def pair(node: LyingNode, other: LyingNode, clock: FakeClock) -> AsyncIter
     await chain.close()
 
 
+@pytest.fixture
+async def third() -> AsyncIterator[LyingNode]:
+    async with lying_node() as node:
+        yield node
+
+
+@pytest.fixture
+async def three(
+    node: LyingNode, other: LyingNode, third: LyingNode, clock: FakeClock
+) -> AsyncIterator[RpcChain]:
+    chain = client_of(node, other, third, clock=clock)
+    yield chain
+    await chain.close()
+
+
 @pytest.fixture(params=[fake_world, anvil_world], ids=["fake", "anvil"])
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     async with request.param() as world:

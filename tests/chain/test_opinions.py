@@ -82,6 +82,18 @@ async def test_who_invented_a_transfer_never_vouches_for_it(
         assert "endpoint 1 of 2" in opinion.second
 
 
+async def test_one_of_three_that_shows_no_such_transfer_is_outvoted_and_named(
+    three: RpcChain, other: LyingNode
+) -> None:
+    other.alter(RECEIPTS, lambda _, r: {**r, "result": {**r["result"], "status": "0x0"}})
+    opinion = await three.opinion(a_transfer())
+    assert (opinion.agrees, opinion.outvoted) == (True, "testnet, endpoint 2 of 3")
+    assert (opinion.first, opinion.second) == (
+        "testnet, endpoint 1 of 3",
+        "testnet, endpoint 3 of 3",
+    )
+
+
 async def test_a_transfer_that_nobody_shows_any_more_is_not_vouched_for(pair: RpcChain) -> None:
     opinion = await pair.opinion(a_transfer(amount=Amount(8)))
     assert (opinion.agrees, opinion.first) == (False, "")

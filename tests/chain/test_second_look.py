@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from ctrip.chain.rpc import RpcChain
 from ctrip.core.batch import SWEPT
@@ -77,6 +78,66 @@ async def test_one_that_shows_something_else_is_named(
     assert opinion.first.endswith("endpoint 1 of 2")
     assert opinion.second.endswith("endpoint 2 of 2")
     assert why in opinion.why
+
+
+async def test_one_of_three_that_denies_is_outvoted_and_named(
+    node: LyingNode, other: LyingNode, third: LyingNode, three: RpcChain
+) -> None:
+    mined(third)
+    said = await said_by(three, node, other)
+    mined(other, status="0x0")
+    opinion = await look(three, said)
+    assert opinion.agrees
+    assert [one[-6:] for one in (opinion.first, opinion.second, opinion.outvoted)] == [
+        "1 of 3",
+        "3 of 3",
+        "2 of 3",
+    ]
+    assert opinion.why == "it shows that the transaction failed"
+
+
+async def test_one_of_three_that_alone_shows_it_is_not_believed(
+    node: LyingNode, other: LyingNode, third: LyingNode, three: RpcChain
+) -> None:
+    said = await said_by(three, node, other)
+    for one in (other, third):
+        mined(one, status="0x0")
+    opinion = await look(three, said)
+    assert (opinion.agrees, opinion.outvoted) == (False, "")
+    assert opinion.second.endswith("endpoint 2 of 3 and testnet, endpoint 3 of 3")
+
+
+async def test_a_third_that_does_not_answer_decides_nothing(
+    node: LyingNode, other: LyingNode, third: LyingNode, three: RpcChain
+) -> None:
+    mined(third)
+    said = await said_by(three, node, other)
+    mined(other, status="0x0")
+    third.lie_about(RECEIPT, lambda _: "hang up")
+    opinion = await look(three, said)
+    assert (opinion.agrees, opinion.second[-6:]) == (False, "2 of 3")
+
+
+async def test_a_third_is_not_asked_where_two_agree(
+    node: LyingNode, other: LyingNode, third: LyingNode, three: RpcChain
+) -> None:
+    said = await said_by(three, node, other)
+    third.calls.clear()
+    assert (await look(three, said)).agrees
+    assert third.calls == []
+
+
+async def test_of_several_a_third_is_asked_about_those_alone_that_one_denies(
+    node: LyingNode, other: LyingNode, third: LyingNode, three: RpcChain
+) -> None:
+    mined(third)
+    said = await said_by(three, node, other)
+    assert said.mined is not None
+    strange = replace(said, mined=replace(said.mined, succeeded=False))
+    third.calls.clear()
+    opinions = await three.transactor().second_look([said, strange])
+    assert [opinion.agrees for opinion in opinions] == [True, False]
+    assert [call["method"] for call in third.calls].count(RECEIPT) == 1
 
 
 async def test_what_was_taken_as_a_fee_is_no_disagreement(

@@ -3,13 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
+from ctrip.core.blocks import Opinion
 from ctrip.core.finality import Terms
 from ctrip.core.ids import Amount
-from ctrip.core.payment import Status
+from ctrip.core.payment import Status, Transfer
 from ctrip.flows.vouch import Disagreement, Voucher
 from ctrip.store.pool import Pool
 from tests.flows.world import World, a_world, address
+from tests.support.fake_chain import FakeChain
 
 MUCH = 1_000
 
@@ -91,3 +94,25 @@ async def test_every_part_of_a_large_amount_is_asked_about(world: World) -> None
     assert (await world.now(payment)).status is Status.SETTLED
     assert world.chain.asked["opinion"] == 2, "what is beyond the amount decides nothing"
     assert world.clock.now() - payment.created_at < timedelta(minutes=1)
+
+
+class Outvoting(FakeChain):
+    """A chain of whose three endpoints one shows no money."""
+
+    async def opinion(self, transfer: Transfer) -> Opinion:
+        both = await super().opinion(transfer)
+        return replace(both, why="it shows no such transfer", outvoted="fake, endpoint 3 of 3")
+
+
+async def test_whoever_is_outvoted_holds_nothing_and_is_named(
+    pool: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    terms = Terms(second_opinion_above=Amount(MUCH - 1))
+    world = await a_world(pool, Outvoting(), coin_terms=terms)
+    payment = await world.create(MUCH)
+    world.chain.pay(address(payment), MUCH)
+    await world.mine(10)
+    await voucher(world).run_once()
+    assert (await world.now(payment)).status is Status.SETTLED
+    assert "endpoint outvoted" in caplog.text
+    assert "fake, endpoint 3 of 3" in caplog.text

@@ -50,6 +50,26 @@ async def test_a_sweep_that_a_second_endpoint_denies_rests_in_mined_and_says_so(
         assert (await world.why(), world.doubted[-1]) == ("", "")
 
 
+async def test_one_of_three_that_denies_a_sweep_is_outvoted_and_said(
+    pool: Pool, anvil: Anvil
+) -> None:
+    async with (
+        proxy(anvil.url) as second,
+        proxy(anvil.url) as third,
+        a_sweeping_world(pool, anvil, [anvil.url, second.url, third.url]) as world,
+    ):
+        payment = await world.paid(ETHER)
+        await second.plays(DENIES)
+        await world.settle()
+        await world.shows(payment, ETHER, *WHOLE_WAY)
+        assert "endpoint 2 of 3 does not: it shows that the transaction failed" in world.doubted[-1]
+        assert world.doubted[-1].endswith("it is final by the word of most")
+        assert await world.why() == "", "the sweep has nothing to say of it"
+        world.clock.move(seconds=601)
+        await world.follower.run_once()
+        assert world.doubted[-1] == ""
+
+
 async def test_it_is_asked_about_now_and_then_and_not_every_pass(pool: Pool, anvil: Anvil) -> None:
     async with (
         proxy(anvil.url) as second,

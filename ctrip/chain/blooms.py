@@ -109,12 +109,17 @@ class Blooms:
 
 def may_have(bloom: str, asked: Sought) -> bool:
     """Tell whether a filter announces logs of those that are asked for, and not by chance."""
-    return bits_of(bloom).bit_count() <= FULL and announces(bloom, asked)
+    bits = bits_of(bloom)
+    return bits.bit_count() <= FULL and names(bits, asked)
 
 
 def announces(bloom: str, asked: Sought) -> bool:
     """Tell whether a filter announces logs of those that are asked for."""
-    bits = bits_of(bloom)
+    return names(bits_of(bloom), asked)
+
+
+def names(bits: int, asked: Sought) -> bool:
+    """Tell whether a filter may have been given the topic and the contract of such a log."""
     return any(holds(bits, topic) and holds(bits, contract) for topic, contract in asked.marks())
 
 

@@ -36,8 +36,6 @@ SETTLED_WITHIN: Final = 12  # rounds of passes and a block
 class SweepingWorld(WildWorld):
     """Everything that looks at a chain, and what moves money on it."""
 
-    patience_seconds = 10.0  # no endpoint here is silent on purpose; the machine may be busy
-
     def __init__(self, pool: Pool, anvil: Anvil, chain: Chain, urls: Sequence[str]) -> None:
         self.signer = Signer(bytearray(WORDS.reveal().encode()))
         self.warned: list[str] = []

@@ -154,7 +154,11 @@ async def test_an_outcome_names_the_address_that_was_dialled() -> None:
 
 
 async def test_posts_at_once_do_not_mix_up_their_addresses() -> None:
-    async with receiver("127.0.0.1") as one, receiver("127.0.0.2") as two, a_client() as client:
+    async with (
+        receiver("127.0.0.1") as one,
+        receiver("127.0.0.2") as two,
+        a_client(timeout_seconds=30) as client,  # a hundred answers are one loop's work here
+    ):
         posts = [client.post(r.url, BODY, {}) for r in (one, two) for _ in range(50)]
         addresses = [outcome.address for outcome in await asyncio.gather(*posts)]
         again = await asyncio.gather(*[client.post(r.url, BODY, {}) for r in (two, one, two)])

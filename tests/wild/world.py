@@ -47,6 +47,8 @@ RunOnce = Callable[[], Awaitable[bool]]
 class WildWorld(World):
     """Everything that looks at one chain, and what it made of it."""
 
+    patience_seconds = 10.0  # hardly an endpoint is silent on purpose; the machine may be busy
+
     def __init__(
         self,
         pool: Pool,
@@ -54,7 +56,9 @@ class WildWorld(World):
         chain: Chain,
         urls: Sequence[str],
         terms: Payments | None = None,
+        patience_seconds: float | None = None,
     ) -> None:
+        self.patience_seconds = patience_seconds or self.patience_seconds
         super().__init__(pool, anvil, chain, urls)
         self.pool = pool
         if terms:
@@ -170,11 +174,12 @@ async def a_wild_world(
     urls: Sequence[str] = (),
     *,
     terms: Payments | None = None,
+    patience_seconds: float | None = None,
     **changes: Any,
 ) -> AsyncIterator[WildWorld]:
     """Yield a world that has read the chain to its head, through these endpoints or directly."""
     chain = replace(served(), **changes)
-    world = WildWorld(pool, anvil, chain, urls or [anvil.url], terms)
+    world = WildWorld(pool, anvil, chain, urls or [anvil.url], terms, patience_seconds)
     try:
         await world.begin()
         yield world

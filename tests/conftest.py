@@ -1,5 +1,6 @@
 """A real Postgres for the session, and for every test a migrated database without rows."""
 
+import gc
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +19,15 @@ from tests.support.warm_ctrip import WarmCtrip, warm_ctrip
 
 TEMPLATE = "migrated"
 LONGEST = {"e2e", "test_sender_machine.py", "test_random_reorgs.py"}
+
+gc.disable()  # until all is collected: what is made until then stays to the end
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage of tests be looked for among what they made, not in what was collected."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -34,6 +34,7 @@ GO: Final = Path(sys.prefix) / "go" / "go" / "bin" / "go"
 SHARP: Final = RECEIVERS / "node_modules" / "csharp-wasm-runner"
 # Of Mono and the compiler in it, which come from one person: no other bytes are run.
 SHARP_DIGEST: Final = "f919b6467ebbd222e27c83cb66a473fdc6376945b10aa566d808b3669da0d60b"
+GO_QUICK: Final = ("-gcflags", "all=-N -l")  # what runs for a millisecond need not be optimised
 GO_WAIT_SECONDS: Final = 300  # the first build compiles Go's own library, on two cores
 
 
@@ -111,7 +112,7 @@ def built_by_go(folder: Path) -> Path:
         "HOME": str(folder),
     }
     done = subprocess.run(  # noqa: S603  the Go in .venv
-        [GO, "build", "-o", "program", "."],
+        [GO, "build", *GO_QUICK, "-o", "program", "."],
         cwd=module,
         env=os.environ | alone,
         capture_output=True,

@@ -13,8 +13,8 @@ GO_VERSION := 1.27.3
 PIP_TOOLS_VERSION := 7.6.2
 # Locks are resolved for the oldest Python we support: a newer one may need fewer packages.
 LOCK_PYTHON ?= python3.11
-# Tests at a time. Most of them wait, so one more than a small machine has cores.
-WORKERS ?= 3
+# Tests at a time. Most of them wait, so twice as many as a small machine has cores.
+WORKERS ?= 4
 # Passed on to the program that does the work: make run ARGS="--port 8081".
 ARGS ?=
 

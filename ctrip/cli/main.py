@@ -26,8 +26,8 @@ from ctrip.cli.sweep import sweep
 from ctrip.cli.webhooks import webhooks
 from ctrip.core.errors import ConfigError, OutageError, RequestError
 from ctrip.core.plays import Case
+from ctrip.dev.card import FOLDER
 from ctrip.dev.commands import dev
-from ctrip.dev.run import FOLDER
 from ctrip.settings import Secret
 
 NOW: Final = "now"

@@ -11,7 +11,7 @@ from ctrip.client.aio import AsyncClient
 from ctrip.client.models import Event, Payment
 from ctrip.core.ids import PaymentId
 from ctrip.core.plays import WHAT, Case
-from ctrip.dev.run import Card, card_of
+from ctrip.dev.card import Card, card_of
 
 LOOK_SECONDS: Final = 10.0  # in one request
 QUIET_SECONDS_MAX: Final = 30.0  # then a case that has no end of its own is over

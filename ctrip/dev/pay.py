@@ -11,8 +11,8 @@ from ctrip.chain.wire import Endpoint
 from ctrip.core.errors import ConfigError
 from ctrip.core.ids import Amount, RawAddress, raw
 from ctrip.core.money import parse_amount
+from ctrip.dev.card import Card, card_of
 from ctrip.dev.purse import mined, send
-from ctrip.dev.run import Card, card_of
 from ctrip.settings import Secret
 
 

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct, json
+from msgspec import Struct
 from msgspec.structs import replace
 
 from ctrip import app
@@ -22,12 +22,13 @@ from ctrip.clock import SystemClock
 from ctrip.core.chains import Chain, Token
 from ctrip.core.errors import ConfigError
 from ctrip.core.finality import Depth
-from ctrip.core.ids import Address, Amount, ChainName, raw
+from ctrip.core.ids import Amount, ChainName, raw
 from ctrip.core.keys import SCOPES, digest_of
 from ctrip.core.price import RateSource
 from ctrip.core.scan import find_fork
 from ctrip.dev import feed, postgres, token, treasury
 from ctrip.dev.anvil import BLOCK_SECONDS, CHAIN_ID, FUNDER, DevChain, dev_chain
+from ctrip.dev.card import FOLDER, Card, read_card, write_card
 from ctrip.dev.plays import Player
 from ctrip.dev.postgres import Cluster
 from ctrip.flows.keys import make_key
@@ -46,7 +47,6 @@ from ctrip.store import accounts, blocks
 from ctrip.store.migrate import migrate, read_files
 from ctrip.store.pool import Pool, connect, connection
 
-FOLDER: Final = Path(".ctrip")
 DATABASE: Final = "ctrip"
 CHAIN: Final = ChainName("anvil")
 # A published test vector of BIP-39. Not the one of anvil's own accounts: the account that
@@ -66,21 +66,6 @@ class Plan(Struct, frozen=True, kw_only=True):
     webhook_url: str
     fresh: bool
     sweep: bool = False
-
-
-class Card(Struct, frozen=True, kw_only=True):
-    """dev.json: what a script needs to use a dev gateway."""
-
-    url: str
-    api_key: str
-    rpc_url: str
-    chain: str
-    token_id: str
-    token_address: Address
-    funder: Address  # unlocked, with ether and test tokens
-    webhook_secret: str
-    webhook_url: str = ""
-    secrets_key: str = ""  # seals the secrets of endpoints
 
 
 def run(plan: Plan) -> None:
@@ -244,30 +229,6 @@ def settings_of(plan: Plan, card: Card, database: Secret) -> Settings:
         chains=Chains(use=(CHAIN,)),
         networks=(Network(chain=network(), rpc_urls=(Secret(card.rpc_url),)),),
     )
-
-
-def read_card(folder: Path) -> Card | None:
-    """Return the card of the last run, if it can be read."""
-    try:
-        return json.decode((folder / "dev.json").read_bytes(), type=Card)
-    except (OSError, ValueError):
-        return None
-
-
-def card_of(folder: Path) -> Card:
-    """Return the card of the gateway that runs; raise ConfigError if none was ever started."""
-    card = read_card(folder)
-    if card is None:
-        raise ConfigError(f"{folder}/dev.json is not there: start the gateway with `make run`")
-    return card
-
-
-def write_card(folder: Path, card: Card) -> None:
-    """Write the card for scripts; it holds a key, so only we may read it."""
-    path = folder / "dev.json"
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_bytes(json.format(json.encode(card)) + b"\n")
 
 
 def greeting(card: Card, folder: Path) -> str:

@@ -31,10 +31,12 @@ SECONDS_MAX: Final = 60  # of one command
 TERMINAL: Final = (0, 1, 2)  # stdin, stdout and stderr
 CALL_BYTES_MAX: Final = 1 << 20
 BESIDE: Final = (  # what commands import when they are run
+    "ctrip.app",
     "ctrip.cli.desk",
     "ctrip.cli.recover",
     "ctrip.cli.shown",
     "ctrip.cli.verify",
+    "ctrip.dev.run",
     "ctrip.flows.endpoints",
     "ctrip.flows.register",
     "ctrip.web.endpoint_wire",

@@ -1,9 +1,11 @@
 """A real Postgres for the session, and for every test a migrated database without rows."""
 
 import gc
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from itertools import islice
 from pathlib import Path
 
 import asyncpg
@@ -31,8 +33,20 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the longest go first: one that began last would be waited for by everybody."""
-    items.sort(key=lambda item: not LONGEST & {item.path.parent.name, item.path.name})
+    """Let each worker begin with its share of the longest, which nobody should wait for at the end.
+
+    The workers are given what was collected in pieces of the same length, one after the other.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    longest = [item for item in items if LONGEST & {item.path.parent.name, item.path.name}]
+    files = list(dict.fromkeys(item.path for item in longest))
+    others = iter([item for item in items if item.path not in files])
+    ordered: list[pytest.Item] = []
+    for worker in range(workers):
+        size = (len(items) - len(ordered)) // (workers - worker)
+        share = [item for item in longest if files.index(item.path) % workers == worker]
+        ordered += [*share, *islice(others, max(0, size - len(share)))]
+    items[:] = [*ordered, *others]
 
 
 @pytest.fixture(scope="session")

@@ -68,7 +68,7 @@ class ChainClient(Protocol):
         """
         ...
 
-    async def headers(self, numbers: Sequence[BlockNumber]) -> list[Header]:
+    async def headers(self, numbers: Sequence[BlockNumber], *, again: bool = False) -> list[Header]:
         """Return the canonical headers of these heights, in order, without those above the head."""
         ...
 

@@ -11,6 +11,10 @@ is read from when nobody else is left. One that is thousands of blocks off is on
 chain. Two that show different blocks at one height are on two forks: the majority is
 right, and where there is none, nothing is read until they agree.
 
+No endpoint is believed alone on what is final: nothing is above the block at which they were
+found to agree the last time. Where payments are confirmed by such a tag, it is a reason to
+look around.
+
 The head does not go back, unless the chain did: the hash at a height that was known has
 changed. An endpoint that merely fell behind is waited for. A head that no endpoint has a
 block for never was one, and is forgotten.
@@ -23,7 +27,7 @@ from ctrip.chain.client import ChainOutage, InconsistentChain
 from ctrip.chain.endpoint import Provider
 from ctrip.chain.failover import Failover
 from ctrip.chain.lanes import all_of
-from ctrip.chain.tips import Polls, Tips, header_at, tips_of
+from ctrip.chain.tips import Polls, Tips, confirming_tags, header_at, tips_of
 from ctrip.clock import Clock
 from ctrip.core.blocks import Head, Header
 from ctrip.core.chains import Chain
@@ -52,6 +56,7 @@ class Heads:
         self._finalized = self._safe = BlockNumber(0)
         self._final_lag = 0  # blocks from the newest one down to the tag, when that was last seen
         self._asking = Polls(chain)
+        self._tags_matter = bool(confirming_tags(chain))
         self._polls = 0  # since the last look
         self._looked_at = 0.0
         self._heights: dict[Provider, BlockNumber] = {}  # at the last look
@@ -59,6 +64,7 @@ class Heads:
         self._lead = 0  # blocks that the endpoint read from has and the majority has not
         self._is_uneven = False  # some tips are far from others
         self._dispute = ""
+        self._agreed_at = BlockNumber(0)  # the height of the last look without a dispute
 
     @property
     def served(self) -> BlockNumber:
@@ -110,6 +116,7 @@ class Heads:
             or abs(self._now() - self._looked_at) >= LOOK_SECONDS
             or tips.latest.number - self.served > LEAP_BLOCKS
             or tips.provider is not self._looked_from
+            or (self._tags_matter and self._agreed_at < max(tips.finalized or 0, tips.safe or 0))
         )
 
     async def _look(self, tips: Tips) -> Tips:
@@ -124,9 +131,14 @@ class Heads:
         if tips not in voters:  # another one is read from
             tips = voters[0]
             self._endpoints.prefer(tips.provider)
-        self._looked_from = tips.provider
         reached = majority([one.latest.number for one in voters])
         self._dispute = await self._disputed(voters, reached)
+        if tips.provider.is_behind:  # it was outvoted
+            tips = next(one for one in voters if not one.provider.is_behind)
+            self._endpoints.prefer(tips.provider)
+        if not self._dispute:
+            self._agreed_at = reached
+        self._looked_from = tips.provider
         self._lead = max(0, tips.latest.number - reached)
         apart = [abs(one.latest.number - reached) for one in voters]
         self._is_uneven = max(apart) >= BEHIND_BLOCKS
@@ -234,20 +246,22 @@ class Heads:
         self._served = latest
         if tips.finalized is not None:
             self._final_lag = tips.latest.number - tips.finalized
-        self._finalized = BlockNumber(max(self._finalized, self._final(tips, latest)))
-        safe = self._finalized if tips.safe is None else min(tips.safe, latest.number)
+        is_alone = len(self._endpoints.providers) == 1
+        top = latest.number if is_alone else min(latest.number, self._agreed_at)
+        self._finalized = BlockNumber(max(self._finalized, min(top, self._final(tips, latest))))
+        safe = self._finalized if tips.safe is None else min(tips.safe, top)
         self._safe = BlockNumber(max(self._safe, self._finalized, safe))
-        return Head(latest=latest, finalized=self._finalized, safe=self._safe)
+        agreed = BlockNumber(0) if is_alone else self._agreed_at
+        return Head(latest=latest, finalized=self._finalized, safe=self._safe, agreed=agreed)
 
     def _final(self, tips: Tips, latest: Header) -> int:
         """Return what is final by a tag, by the depth that stands in, or as far as was known."""
         if tips.finalized is not None:
-            return min(tips.finalized, latest.number)
+            return tips.finalized
         if not tips.provider.lacks(Tag.FINALIZED):
             return self._finalized  # it was not asked for just now
         # Where the tag was known, what stands in for it must not run ahead of it.
-        depth = latest.number - max(self._chain.finality_depth, self._final_lag)
-        return min(depth, latest.number)
+        return latest.number - max(self._chain.finality_depth, self._final_lag)
 
 
 def majority(heights: Sequence[BlockNumber]) -> BlockNumber:

@@ -78,13 +78,14 @@ class RpcChain:
         """Return the newest block that a majority has, and what is final and safe."""
         return await self._heads.head()
 
-    async def headers(self, numbers: Sequence[BlockNumber]) -> list[Header]:
+    async def headers(self, numbers: Sequence[BlockNumber], *, again: bool = False) -> list[Header]:
         """Return the canonical headers of these heights, in order, without those above the head."""
 
         async def ask(provider: Provider) -> list[Header]:
             return await blocks.headers(provider, numbers, served=self._heads.served)
 
-        return await self._endpoints.ask(ask) if numbers else []
+        ask_one = self._endpoints.ask_another if again else self._endpoints.ask
+        return await ask_one(ask) if numbers else []
 
     async def blocks(
         self,

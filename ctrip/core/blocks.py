@@ -26,6 +26,7 @@ class Head(Struct, frozen=True, kw_only=True):
     latest: Header
     finalized: BlockNumber  # no block up to here will be replaced
     safe: BlockNumber  # nor is it expected up to here
+    agreed: BlockNumber = BlockNumber(0)  # endpoints were found to agree so far, if there are some
 
 
 class NativeCall(Struct, frozen=True, kw_only=True):

@@ -33,13 +33,17 @@ from ctrip.core.changes import (
     TransferSwept,
     TransferVouched,
 )
-from ctrip.core.errors import InvariantError
+from ctrip.core.errors import InvariantError, OutageError
 from ctrip.core.ids import Amount, RawAddress, TxHash, raw
 from ctrip.core.payment import GivenBack, Payment, Source, Status, Transfer, TransferKey
 
 # Money is on its way through; the address stays watched however late it gets.
 UNDER_WAY: Final = frozenset({Status.DETECTED, Status.CONFIRMED, Status.PAID})
 UNKNOWN_SENDER: Final = RawAddress("0x" + "00" * 20)  # a balance does not say who
+
+
+class FinalElsewhere(OutageError):
+    """Money that is final was shown in another block: an endpoint is wrong, or lies."""
 
 
 def absorb(payment: Payment, change: Change) -> Payment:
@@ -93,7 +97,10 @@ def see(payment: Payment, transfer: Transfer) -> Payment:
     if known and known.block_hash == transfer.block_hash and not known.orphaned:
         return payment
     if known and is_final(payment, known):
-        raise InvariantError(f"payment {payment.id}: a final transfer changed its block")
+        raise FinalElsewhere(
+            f"payment {payment.id}: {known.key.tx_hash} is final in block {known.block_number}, "
+            f"and was shown in block {transfer.block_number} now"
+        )
     if known:
         transfer = replace(transfer, swept_in=known.swept_in, swept_by=known.swept_by)
     if known and known.came_at < transfer.block_time:

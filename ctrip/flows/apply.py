@@ -23,6 +23,7 @@ from ctrip import logs
 from ctrip.core.changes import Change
 from ctrip.core.endpoints import SITE_SURE
 from ctrip.core.events import PaymentEvent
+from ctrip.core.facts import FinalElsewhere
 from ctrip.core.ids import PaymentId
 from ctrip.core.machine import advance
 from ctrip.core.payment import Payment, Status
@@ -92,7 +93,13 @@ async def draw_up(before: Sequence[Payment], changes: Changes, now: datetime) ->
     for number, payment in enumerate(before, start=1):
         after = payment
         for change in changes[payment.id]:
-            step = advance(after, change)
+            try:
+                step = advance(after, change)
+            except FinalElsewhere as lie:  # what is on record stays, and holds up nobody
+                log.error(  # noqa: TRY400  it is no fault of ours, and has no traceback
+                    "a final transfer was shown elsewhere", chain=after.chain, why=str(lie)
+                )
+                continue
             after = step.payment
             events += step.events
             news += [outbox.row(event, now) for event in step.events]

@@ -27,12 +27,12 @@ from ctrip.clock import Clock
 from ctrip.core import scan
 from ctrip.core.blocks import Block, Head, Header
 from ctrip.core.chains import Chain, NativeSource
-from ctrip.core.errors import InvariantError
 from ctrip.core.ids import Amount, BlockNumber, PaymentId
 from ctrip.core.matching import Found
 from ctrip.core.rhythm import Rhythm, heard
 from ctrip.core.scan import BLOCKS_KNOWN_MAX, Cursor, Window
 from ctrip.flows.find import find, lookup, only_ours, tokens_of
+from ctrip.flows.forks import changed, fork_below, headers_at
 from ctrip.flows.health import Health
 from ctrip.flows.make_up import is_due, make_up
 from ctrip.flows.on_chain import OnChain
@@ -45,10 +45,6 @@ from ctrip.store.pool import Pool, connection, transaction
 START_DEPTH: Final = 128
 
 log = logs.get("ctrip.watch")
-
-
-class ReorgTooDeep(InvariantError):
-    """The chain replaced blocks that were final. No machine may decide what that means."""
 
 
 class Watcher(OnChain):
@@ -123,7 +119,7 @@ class Watcher(OnChain):
         numbers = [BlockNumber(n) for n in range(lowest, head.latest.number + 1)]
         headers = await self._client.headers(numbers)
         if not headers or headers[-1] != head.latest:
-            raise self._changed()
+            raise changed(self.chain)
         name, now = self.chain.name, self._clock.now()
         async with transaction(self._pool) as conn:
             if await blocks.start(conn, name, head, now=now):
@@ -209,29 +205,14 @@ class Watcher(OnChain):
         return Reading(cursor.number) if known[latest.number] == latest.hash else None
 
     async def _read_again(self, cursor: Cursor, head: Head) -> Reading | None:
-        """Find the fork and read everything above it, as far as the cursor was and further."""
-        async with connection(self._pool) as conn:
-            known = await blocks.known(conn, self.chain.name, count_max=BLOCKS_KNOWN_MAX)
-        heights = sorted(number for number in known if number <= head.latest.number)
-        canonical = await self._client.headers(heights)
-        fork = scan.find_fork(known, canonical)
-        if scan.final_block_changed(known, canonical, cursor.finalized):
-            raise ReorgTooDeep(
-                f"{self.chain.name}: blocks that were final were replaced, below block "
-                f"{cursor.finalized}. Crediting has stopped on this chain. Compare its endpoints "
-                f"with another source; if the chain is right, see docs/operations.md"
-            )
-        if fork is None:
-            raise self._changed()
-        if fork.number < cursor.finalized:  # nothing is held between the two: of a range
-            [fork] = await self._headers(cursor.finalized)
-        log.warning("reorg", chain=self.chain.name, fork=fork.number, cursor=cursor.number)
+        """Read everything above the fork again, as far as the cursor was and further."""
+        fork = await fork_below(self.chain, self._client, self._pool, cursor, head)
         window = scan.plan_reorg(cursor, head, fork)
         if window.last < window.first:
             return None  # the chain is shorter than it was: wait for what replaces the rest
         read = await self._blocks(window)
         if not scan.continues(window, read):
-            raise self._changed()
+            raise changed(self.chain)
         return Reading(fork.number, read)
 
     async def _traced(self, reading: Reading) -> tuple[Block, ...]:
@@ -261,14 +242,7 @@ class Watcher(OnChain):
         )
 
     async def _headers(self, *numbers: BlockNumber) -> list[Header]:
-        """Return headers that must be there."""
-        headers = await self._client.headers(numbers)
-        if len(headers) != len(numbers):
-            raise self._changed()
-        return headers
-
-    def _changed(self) -> InconsistentChain:
-        return InconsistentChain(f"{self.chain.name}: the chain changed while it was read")
+        return await headers_at(self.chain, self._client, *numbers)
 
     async def _write(self, cursor: Cursor, head: Head, reading: Reading) -> None:
         read = reading.blocks

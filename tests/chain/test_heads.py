@@ -180,9 +180,44 @@ async def ended(ask: Callable[[], object]) -> int:
 async def test_the_fork_of_a_minority_is_left() -> None:
     async with some(HEIGHT, HEIGHT, HEIGHT) as (chain, [first, second, _]):
         first.blocks[HEIGHT] = {**first.blocks[HEIGHT], "hash": word(0xF0F0)}
-        await chain.head()
         assert (await chain.head()).latest.hash == second.blocks[HEIGHT]["hash"]
         assert "another block 20" in chain.endpoints()[0].why
+
+
+async def test_nothing_is_final_above_the_block_on_which_endpoints_agreed() -> None:
+    async with some(17, 17) as (chain, nodes):
+        assert (await chain.head()).agreed == 17
+        for node in nodes:
+            node.height = HEIGHT
+            node.finalized = {"result": node.blocks[19]}
+        said = [await chain.head() for _ in range(LOOK_POLLS)]
+        assert [head.latest.number for head in said] == [HEIGHT] * LOOK_POLLS
+        assert [head.finalized for head in said] == [17] * (LOOK_POLLS - 1) + [19]
+        assert [head.agreed for head in said] == [17] * (LOOK_POLLS - 1) + [HEIGHT]
+
+
+async def test_an_only_endpoint_is_believed_on_what_is_final() -> None:
+    async with some(17) as (chain, [node]):
+        await chain.head()
+        node.height = HEIGHT
+        node.finalized = {"result": node.blocks[19]}
+        head = await chain.head()
+        assert (head.finalized, head.agreed) == (19, 0)
+
+
+async def test_what_is_safe_is_agreed_on_at_once_where_it_confirms_payments() -> None:
+    async with AsyncExitStack() as stack:
+        nodes = [await stack.enter_async_context(lying_node()) for _ in range(2)]
+        by_tag = a_chain(confirmations=Depth(tag=Tag.SAFE), block_seconds=SLOW)
+        chain = client_of(*nodes, chain=by_tag)
+        stack.push_async_callback(chain.close)
+        for node in nodes:
+            node.height = SAFE
+        assert (await chain.head()).safe == SAFE
+        for node in nodes:
+            node.height = HEIGHT
+            node.safe = {"result": node.blocks[19]}
+        assert (await chain.head()).safe == 19
 
 
 async def test_the_tags_never_fall(chain: RpcChain, node: LyingNode) -> None:

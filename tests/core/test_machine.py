@@ -11,6 +11,7 @@ from ctrip.core.acts import WrongState
 from ctrip.core.changes import Accepted, Cancelled, Change, TransferSeen
 from ctrip.core.errors import InvariantError
 from ctrip.core.events import OF_FLAG, OF_STATUS, EventType
+from ctrip.core.facts import FinalElsewhere
 from ctrip.core.ids import BlockNumber
 from ctrip.core.machine import EDGES, advance
 from ctrip.core.payment import Flag, Payment, Status
@@ -224,7 +225,7 @@ def test_final_money_is_never_taken_back() -> None:  # I3
 
 
 def test_final_money_never_changes_its_block() -> None:  # I3
-    with pytest.raises(InvariantError, match="changed its block"):
+    with pytest.raises(FinalElsewhere, match="is final in block 10, and was shown in block 11"):
         advance(SETTLED, seen(a_transfer(block=11, branch="b")))
 
 

@@ -7,7 +7,6 @@ import pytest
 from ctrip.chain.client import InconsistentChain
 from ctrip.core.finality import Depth
 from ctrip.core.payment import Flag, Status
-from ctrip.flows.watch import ReorgTooDeep
 from ctrip.store.pool import Pool
 from tests.flows.world import ANVIL, USD, World, a_world, address
 from tests.support.fake_blocks import Move
@@ -169,18 +168,6 @@ async def test_a_node_that_is_behind_the_final_block_is_an_outage_and_no_reorg(
     await world.mine(1)
 
 
-async def test_a_reorg_of_final_blocks_stops_and_writes_nothing(world: World) -> None:
-    payment = await world.create(100)
-    world.chain.pay(address(payment), 100)
-    await world.mine(25)
-    before = await everything(world)
-    world.chain.reorg(29)
-    with pytest.raises(ReorgTooDeep, match="blocks that were final were replaced"):
-        await world.watch()
-    assert await everything(world) == before
-    assert await world.told(payment) == WHOLE_WAY
-
-
 async def test_settled_money_that_is_taken_back_fails_its_payment_and_stops_no_other(
     world: World,
 ) -> None:
@@ -213,6 +200,27 @@ async def test_settled_money_that_is_taken_back_fails_its_payment_and_stops_no_o
     assert [(line["level"], line["payment_id"]) for line in said.lines if "payment_id" in line] == [
         ("error", str(settled.id))
     ]
+
+
+async def test_a_final_transfer_that_is_shown_again_elsewhere_holds_nobody_up(
+    world: World,
+) -> None:
+    settled, other = await world.create(100), await world.create(50)
+    paid = world.chain.pay(address(settled), 100)
+    await world.mine(25)
+    before = await world.now(settled)
+    world.chain.resend(paid)
+    world.chain.pay(address(other), 50)
+    with logging_left_as_found():
+        said = StandardError()
+        said.configure()
+        await world.mine()
+    after = await world.now(settled)
+    assert (after.transfers, after.status) == (before.transfers, Status.SETTLED)
+    assert await world.told(settled) == WHOLE_WAY
+    assert (await world.now(other)).status is Status.DETECTED
+    [line] = [line for line in said.lines if line["level"] == "error"]
+    assert f"{paid} is final in block 31, and was shown in block 56 now" in line["why"]
 
 
 async def test_a_reorg_between_two_questions_is_asked_again(world: World) -> None:
@@ -253,11 +261,3 @@ async def test_watchers_that_start_together_agree(pool: Pool) -> None:
     await asyncio.gather(*(world.watcher().run_once() for _ in range(4)))
     kept = await world.rows("SELECT number FROM blocks ORDER BY number")
     assert [row["number"] for row in kept] == [1, 2, 3]
-
-
-async def everything(world: World) -> list[object]:
-    tables = ("payments", "transfers", "events", "deliveries", "cursors", "blocks")
-    return [
-        [tuple(row) for row in await world.rows(f"SELECT * FROM {table} ORDER BY 1, 2")]
-        for table in tables
-    ]

@@ -1,11 +1,11 @@
 """Chains whose endpoints do not show the same."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
-from ctrip.core.blocks import Block, PlacedMove, Span
+from ctrip.core.blocks import Block, Head, Header, PlacedMove, Span
 from ctrip.core.ids import BlockNumber, RawAddress, TxHash
 from tests.support.fake_chain import FakeChain
 
@@ -47,9 +47,18 @@ class Partial(FakeChain):
 class Forked(FakeChain):
     """Two endpoints on two forks."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, finality_lag: int = 2) -> None:
+        super().__init__(finality_lag=finality_lag)
         self.second: FakeChain | None = None
+        self.agreed = BlockNumber(0)  # up to where the two did lately
+
+    async def head(self) -> Head:
+        return replace(await super().head(), agreed=self.agreed)
+
+    async def headers(self, numbers: Sequence[BlockNumber], *, again: bool = False) -> list[Header]:
+        if again and self.second:
+            return await self.second.headers(numbers)
+        return await super().headers(numbers)
 
     async def span(
         self,

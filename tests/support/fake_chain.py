@@ -155,9 +155,9 @@ class FakeChain:
         safe = max(0, self.tip.number - self.finality_lag // 2)
         return Head(latest=self.tip, finalized=BlockNumber(finalized), safe=BlockNumber(safe))
 
-    async def headers(self, numbers: Sequence[BlockNumber]) -> list[Header]:
+    async def headers(self, numbers: Sequence[BlockNumber], *, again: bool = False) -> list[Header]:
         """Return the headers of those heights that the chain has."""
-        self._asked("headers")
+        self._asked("headers again" if again else "headers")
         return [self._blocks[number].header for number in numbers if number <= self.tip.number]
 
     async def blocks(

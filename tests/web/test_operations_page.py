@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ctrip.core.payment import Flag, Status
-from ctrip.flows.watch import ReorgTooDeep
+from ctrip.flows.forks import ReorgTooDeep
 from ctrip.store.pool import Pool, connection
 from tests.flows.world import a_world, address
 

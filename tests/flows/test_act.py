@@ -138,7 +138,7 @@ async def test_a_cancellation_and_money_that_meet_come_one_after_the_other(
         for _ in range(seed * 3):
             await asyncio.sleep(0)
         try:
-            await decide(world, payment, Cancelled())
+            await acts(world).decide(payment.id, Cancelled())
         except WrongState as refusal:
             assert refusal.is_now is Status.DETECTED  # noqa: PT017  either of two is right
 

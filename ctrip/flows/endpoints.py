@@ -185,7 +185,9 @@ class Endpoints:
                 )
             new = secret or Secret(make_secret(kind))
             await self._add_secret(conn, endpoint_id, occasion or uuid4(), new)
-            await endpoints.change(conn, endpoint_id, Wish(), now=now)  # the sender reads it anew
+            changed = there(await endpoints.change(conn, endpoint_id, Wish(), now=now))
+        if not overlap:
+            await self._stops.stop(endpoint_id, changed.revision)  # what the old ones have signed
         log.info("secret rotated", endpoint_id=endpoint_id)
         return told(new)
 

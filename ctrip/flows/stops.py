@@ -1,11 +1,11 @@
 """Knows which claims may not be sent any more, because their endpoint was stopped meanwhile.
 
 A delivery is sent some moments after it was claimed: it waits for a slot (lanes.py), for keys, for
-a name server and a connection. Whoever pauses, disables, changes or removes an endpoint raises its
-revision, and notes that here before anybody is told. When a request is ready to be written it is
-asked once more whether it may go, and what was claimed before the stop goes back into the queue. So
-once a caller has his answer, this process sends nothing that is not on the wire already. Other
-processes send what they had claimed.
+a name server and a connection. Whoever pauses, disables, changes or removes an endpoint, or ends
+the secrets that sign for it, raises its revision, and notes that here before anybody is told. When
+a request is ready to be written it is asked once more whether it may go, and what was claimed
+before the stop goes back into the queue. So once a caller has his answer, this process sends
+nothing that is not on the wire already. Other processes send what they had claimed.
 """
 
 import asyncio

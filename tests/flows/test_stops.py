@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from ctrip.core.deliveries import Claim
 from ctrip.core.endpoints import EndpointId
+from ctrip.core.signature import hex_of
 from ctrip.flows import deliver, lanes
 from ctrip.flows.deliver import Sender
 from ctrip.flows.endpoints import Endpoints
@@ -194,6 +195,21 @@ async def test_who_is_enabled_again_is_sent_all_of_it(bench: Bench) -> None:
         await bench.sender.run_once()
         await bench.sender.settled()
     assert len(bench.shop.received) == DUE, "each once"
+
+
+async def test_a_secret_that_was_ended_signs_nothing_that_was_claimed(bench: Bench) -> None:
+    bench.names.let.clear()
+    await bench.sender.run_once()
+    while not bench.names.asked:  # noqa: ASYNC110  a resolver has no event
+        await asyncio.sleep(0)
+    secret = await bench.endpoints.rotate(bench.id, overlap=timedelta(0))
+    bench.names.let.set()
+    while len(bench.shop.received) < DUE:
+        await bench.sender.run_once()
+        await bench.sender.settled()
+    signatures = {(one.headers["x-webhook-signature"], one.body) for one in bench.shop.received}
+    assert signatures == {(hex_of(secret.encode(), body), body) for _, body in signatures}
+    assert len(signatures) == DUE
 
 
 async def test_who_failed_once_too_often_is_sent_nothing_of_what_was_claimed(

@@ -71,6 +71,9 @@ class Adopter(Settling):
         [opinion] = await self._transactor.second_look([outcome])
         if opinion.second and not opinion.agrees:
             raise NotThat(f"--by: {disagreement(outcome, opinion)}")
+        if opinion.outvoted:
+            why = disagreement(outcome, opinion)
+            log.warning("endpoints disagree", chain=self.chain.name, why=why)
 
     async def _adopt(self, conn: Conn, refund: Refund, one: Sending, found: Transaction) -> None:
         """Follow a transaction as the refund's own."""

@@ -8,7 +8,7 @@ async with exporting_refunds(pool, anvil) as world:                     # the sa
     await world.taker.take(signed_by(world, await world.exporter.export(), ANY))
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -96,11 +96,11 @@ class ExportingWorld(RefundingWorld):
 
 @asynccontextmanager
 async def exporting_refunds(
-    pool: Pool, anvil: Anvil, *, sweeps: bool = False
+    pool: Pool, anvil: Anvil, urls: Sequence[str] = (), *, sweeps: bool = False
 ) -> AsyncIterator[ExportingWorld]:
     chain = refunding(mode=Settles.EXPORT)
     async with a_refunding_world(
-        pool, anvil, chain=chain, kind=ExportingWorld, sweeps=sweeps
+        pool, anvil, urls, chain=chain, kind=ExportingWorld, sweeps=sweeps
     ) as world:
         assert isinstance(world, ExportingWorld)
         yield world

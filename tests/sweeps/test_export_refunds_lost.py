@@ -13,6 +13,8 @@ from ctrip.flows.take import ForeignSignatures
 from ctrip.store.pool import Pool
 from ctrip.wallet.derive import checksum
 from tests.support.anvil import Anvil
+from tests.support.log_lines import StandardError, logging_left_as_found
+from tests.support.rpc_proxy import proxy
 from tests.sweeps.exporting import (
     ANY,
     ETHER,
@@ -23,6 +25,7 @@ from tests.sweeps.exporting import (
     signed_elsewhere,
 )
 from tests.sweeps.refunding import REFUNDED, a_refunding_world
+from tests.sweeps.test_second_look import DENIES
 
 GWEI: Final = 10**9
 OTHER: Final = checksum(RawAddress("0x" + "0b" * 20))
@@ -133,6 +136,24 @@ async def test_a_transaction_that_says_nothing_of_the_refund_is_refused(
         with pytest.raises(NotThat, match="is in no final block"):
             await world.used(tx_hash)
         assert await world.nonces() == [("unsigned", 0)]
+
+
+async def test_an_endpoint_that_denies_it_is_outvoted_and_named(pool: Pool, anvil: Anvil) -> None:
+    async with (
+        proxy(anvil.url) as liar,
+        exporting_refunds(pool, anvil, [anvil.url, liar.url, anvil.url]) as world,
+    ):
+        await world.asked()
+        [one] = (await world.exporter.export()).transactions
+        tx_hash = await by_hand(world, [by_eth_account(one, value="0x7")])
+        await liar.plays(DENIES)
+        with logging_left_as_found():
+            said = StandardError()
+            said.configure()
+            assert not await world.used(tx_hash)
+        [why] = [line["why"] for line in said.lines if line["event"] == "endpoints disagree"]
+        assert f"show {tx_hash} in block" in why
+        assert "endpoint 2 of 3 does not: it shows that the transaction failed" in why
 
 
 async def test_a_gateway_with_keys_signs_what_was_exported_in_its_place(

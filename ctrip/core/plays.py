@@ -22,7 +22,7 @@ class Case(StrEnum):
 
 
 # Seconds until a payment expires, where the case is about that and nobody wants to wait.
-EXPIRES_IN: Final = {Case.UNDERPAID: 12, Case.EXPIRED: 3, Case.LATE: 3}
+EXPIRES_IN: Final = {Case.UNDERPAID: 15, Case.EXPIRED: 3, Case.LATE: 3}
 
 # Cases of gateways that sweep.
 SWEPT: Final = {Case.SWEEP_STUCK}

@@ -1,8 +1,7 @@
 """Plays the cases of core/plays.py, for real: transactions and reorgs on the dev chain.
 
 Nothing of the gateway is told beforehand. It sees a chain on which things happen, and its
-events are those that a shop would get. One case touches the chain at a time, because a
-reorg drops what others paid meanwhile, as reorgs do.
+events are those that a shop would get. One case touches the chain at a time (turns.py).
 """
 
 import asyncio
@@ -19,6 +18,7 @@ from ctrip.dev import token as tokens
 from ctrip.dev.anvil import FUNDER
 from ctrip.dev.purse import LOOK_SECONDS, mined, send
 from ctrip.dev.treasury import TREASURY
+from ctrip.dev.turns import Turns
 from ctrip.flows.stage import Look
 from ctrip.settings import Secret
 
@@ -46,13 +46,13 @@ class Player:
     def __init__(self, rpc_url: str, *, sweeps: bool = False) -> None:
         self.sweeps = sweeps
         self._rpc_url = rpc_url
-        self._chain_is_free = asyncio.Lock()
+        self._turns = Turns()
 
     async def play(self, case: Case, payment: Payment, look: Look) -> None:
         """Let happen what the case says."""
         node = Endpoint(payment.chain, Secret(self._rpc_url))
         try:
-            await PLAYS[case](Actor(node, payment, look, self._chain_is_free))
+            await PLAYS[case](Actor(node, payment, look, self._turns))
         except (CtripError, TimeoutError) as error:
             log.error("test case not played", case=case, payment_id=payment.id, why=str(error))  # noqa: TRY400  the text says all
         finally:
@@ -62,9 +62,9 @@ class Player:
 class Actor:
     """What can be done to one payment."""
 
-    def __init__(self, node: Endpoint, payment: Payment, look: Look, free: asyncio.Lock) -> None:
+    def __init__(self, node: Endpoint, payment: Payment, look: Look, turns: Turns) -> None:
         self.payment = payment
-        self.free = free
+        self.turns = turns
         self._node = node
         self._look = look
 
@@ -135,7 +135,7 @@ class Actor:
 
 async def paid(actor: Actor) -> None:
     """Pay."""
-    async with actor.free:
+    async with actor.turns.taken():
         await actor.pay(actor.payment.amount)
 
 
@@ -143,20 +143,20 @@ async def paid_in_parts(actor: Actor) -> None:
     """Pay bit by bit."""
     amount = actor.payment.amount
     parts = min(PARTS, amount)
-    async with actor.free:
+    async with actor.turns.taken():
         for number in range(parts):
             await actor.pay(amount // parts + (amount % parts if number == 0 else 0))
 
 
 async def underpaid(actor: Actor) -> None:
-    """Pay half."""
-    async with actor.free:
+    """Pay half, before the deadline that is near."""
+    async with actor.turns.taken(hurried=True):
         await actor.pay(max(1, actor.payment.amount // 2))
 
 
 async def overpaid(actor: Actor) -> None:
     """Pay double."""
-    async with actor.free:
+    async with actor.turns.taken():
         await actor.pay(actor.payment.amount * 2)
 
 
@@ -173,26 +173,26 @@ async def late(actor: Actor) -> None:
 async def wrong_token(actor: Actor) -> None:
     """Pay in tokens for coin, and in coin for tokens."""
     other = "" if actor.payment.contract else tokens.ADDRESS
-    async with actor.free:
+    async with actor.turns.taken():
         await actor.pay(actor.payment.amount, contract=other)
 
 
 async def through_contract(actor: Actor) -> None:
     """Pay in coin that no transaction shows."""
-    async with actor.free:
+    async with actor.turns.taken():
         await actor.mined(await actor.pay_through(FORWARDS, actor.payment.amount))
 
 
 async def failed_transaction(actor: Actor) -> None:
     """Fail, and then pay."""
-    async with actor.free:
+    async with actor.turns.taken():
         await actor.fail_to_pay(actor.payment.amount)
         await actor.pay(actor.payment.amount)
 
 
 async def reorged(actor: Actor) -> None:
     """Pay, have it dropped, pay again."""
-    async with actor.free:
+    async with actor.turns.taken():
         block = await actor.pay(actor.payment.amount)
         await actor.until(DETECTED)
         await actor.drop(block)
@@ -202,7 +202,7 @@ async def reorged(actor: Actor) -> None:
 
 async def reversed_(actor: Actor) -> None:
     """Pay, and have it dropped when the goods were shipped."""
-    async with actor.free:
+    async with actor.turns.taken():
         block = await actor.pay(actor.payment.amount)
         await actor.until(CONFIRMED)
         await actor.drop(block)
@@ -211,7 +211,7 @@ async def reversed_(actor: Actor) -> None:
 
 async def sweep_stuck(actor: Actor) -> None:
     """Pay, and have the treasury refuse it for a while."""
-    async with actor.free:
+    async with actor.turns.taken():
         await actor.let_treasury(REFUSES)
         try:
             await actor.pay(actor.payment.amount)

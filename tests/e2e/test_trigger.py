@@ -42,6 +42,9 @@ NEWS: Final = {
 }
 
 
+HURRIED: Final = {Case.UNDERPAID}  # may come last, and is played in time
+
+
 @pytest.fixture
 def home() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="ctrip-test-")).resolve()
@@ -58,7 +61,7 @@ async def test_each_case_is_played_and_told(home: Path) -> None:
             async with AsyncClient(dev.card["url"], dev.card["api_key"]) as ctrip:
                 made = {
                     case: await ctrip.create_payment("anvil", 1_000, test_case=case)
-                    for case in set(Case) - SWEPT
+                    for case in sorted(set(Case) - SWEPT, key=HURRIED.__contains__)
                 }
                 plays = [told(ctrip, case, payment) for case, payment in made.items()]
                 await asyncio.gather(*plays, prints(home))

@@ -67,6 +67,7 @@ async def test_deliveries_wait_while_the_listening_connection_is_cut_off(
     world = process.world
     await other.world.create()
     await all_done(world, 1)
+    await asyncio.sleep(SILENCE_SECONDS)  # until its sender has looked whether there is more
     await world.create()  # and nobody rings: this process runs no bell
     await asyncio.sleep(SILENCE_SECONDS)
     assert len(shop.received) == 1

@@ -13,10 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-import msgspec
 from eth_hash.auto import keccak
-from msgspec import Struct
 
+from ctrip.chain.artifacts import Artifact, artifact_in
 from ctrip.core.abi import address
 from ctrip.core.ids import RawAddress
 
@@ -27,19 +26,9 @@ ADDRESS_BYTES: Final = 20
 ARTIFACT: Final = Path(__file__).parent / "contracts" / "BatchSweep.json"
 
 
-class Artifact(Struct, frozen=True):
-    """What build.js wrote."""
-
-    compiler: str
-    source_sha256: str
-    selectors: dict[str, str]  # signature to the first four bytes of its keccak-256
-    bytecode: str
-
-
-@cache
 def artifact() -> Artifact:
     """Return the compiled contract."""
-    return msgspec.json.decode(ARTIFACT.read_bytes(), type=Artifact)
+    return artifact_in(ARTIFACT)
 
 
 def creation(treasury: RawAddress, operator: RawAddress) -> bytes:

@@ -4,17 +4,15 @@ It answers as the feeds of real chains do, so a price can be asked for at once. 
 test token it has one ADDRESS on every fresh dev chain.
 """
 
-from functools import cache
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
+from ctrip.chain.artifacts import Artifact, artifact_in
 from ctrip.chain.wire import Endpoint
 from ctrip.core.ids import Address, RawAddress, raw
 from ctrip.core.price import RateSource
 from ctrip.dev.child import CannotStart
-from ctrip.dev.token import WORD_BYTES, Artifact, mined, text, word
+from ctrip.dev.token import WORD_BYTES, mined, text, word
 
 DESCRIPTION: Final = "ETH / USD"
 DECIMALS: Final = 8  # as all of Chainlink's feeds in dollars have
@@ -30,10 +28,9 @@ ARTIFACT: Final = Path(__file__).parent / "contracts" / "TestFeed.json"
 WORD: Final = 2**256
 
 
-@cache
 def artifact() -> Artifact:
     """Return the compiled contract."""
-    return msgspec.json.decode(ARTIFACT.read_bytes(), type=Artifact)
+    return artifact_in(ARTIFACT)
 
 
 def source() -> RateSource:

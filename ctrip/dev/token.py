@@ -8,13 +8,10 @@ The ABI is written by hand: three calls and one constructor are not worth a libr
 """
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-from msgspec import Struct
-
+from ctrip.chain.artifacts import Artifact, artifact_in
 from ctrip.chain.wire import Endpoint
 from ctrip.core.errors import ConfigError
 from ctrip.core.ids import Address, Amount, RawAddress, TxHash, raw
@@ -35,19 +32,9 @@ class NotMined(ConfigError):
     """The dev chain did not carry a transaction out."""
 
 
-class Artifact(Struct, frozen=True):
-    """What contracts/build.js wrote."""
-
-    compiler: str
-    source_sha256: str
-    selectors: dict[str, str]  # signature to the first four bytes of its keccak-256
-    bytecode: str
-
-
-@cache
 def artifact() -> Artifact:
     """Return the compiled contract."""
-    return msgspec.json.decode(ARTIFACT.read_bytes(), type=Artifact)
+    return artifact_in(ARTIFACT)
 
 
 async def ensure(node: Endpoint) -> Address:

@@ -88,19 +88,27 @@ class Response:
         if self._is_headed and not self._is_chunked and self._ends_at is None:
             self.is_whole = True
 
-    # What the parser tells
+    # What the parser tells; of what follows a whole response, which may come with it, nothing
+
+    def on_message_begin(self) -> None:
+        self.leaves_open = self.leaves_open and not self.is_whole
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.is_whole:
+            return
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
 
     def on_headers_complete(self) -> None:
+        if self.is_whole:
+            return
         self._is_headed = True
         self.status = self._parser.get_status_code()
         self.leaves_open = self._parser.should_keep_alive()
 
     def on_body(self, piece: bytes) -> None:
-        self._body.add(piece)
+        if not self.is_whole:
+            self._body.add(piece)
 
     def on_message_complete(self) -> None:
         self.is_whole = True
@@ -115,6 +123,8 @@ class Response:
                 self._go_on(self._body.end - self._read)
                 return
             # An interim response, such as 103: the final one follows (RFC 9110, 15.2).
+            if not self.is_whole:
+                raise NotHttp  # it has a body
             self.headers, self.is_whole, self._is_headed = {}, False, False
 
     def _read_head(self) -> bool:

@@ -108,14 +108,17 @@ def broken() -> Iterator[tuple[str, bytes]]:
     yield "a negative length", OK + b"Content-Length: -1\r\n\r\n"
     yield "a length beyond 64 bits", OK + b"Content-Length: 99999999999999999999\r\n\r\n"
     yield "a chunk without a size", OK + b"Transfer-Encoding: chunked\r\n\r\nx\r\n"
+    early = of_length(b"hello").replace(b"200 OK", b"199 Wait")
+    yield "a body before the response", early + of_length(b"x")
     yield "a head without end", OK + b"A: " + b"b" * HEAD_BYTES_MAX + b"\r\n\r\n"
     yield "hints without end", EARLY * (1 + HEAD_BYTES_MAX // len(EARLY)) + of_length(b"x")
 
 
 @pytest.mark.parametrize("sent", [pytest.param(sent, id=name) for name, sent in broken()])
-def test_what_can_be_read_in_two_ways_is_refused(sent: bytes) -> None:
-    with pytest.raises(NotHttp):
-        come([sent])
+def test_what_can_be_read_in_two_ways_is_refused_in_any_pieces(sent: bytes) -> None:
+    for size in (len(sent), 1):
+        with pytest.raises(NotHttp):
+            come(sent[at : at + size] for at in range(0, len(sent), size))
 
 
 @pytest.mark.parametrize(
@@ -164,6 +167,16 @@ def test_a_connection_is_left_open_only_where_nothing_else_can_come(
     response, got = come([sent])
     assert (response.is_whole, response.leaves_open) == (True, stays)
     assert got in (b"", b"{}")
+
+
+@given(st.data(), CONTENT, st.sampled_from([of_length(b"[1]"), in_chunks([b"[1]"]), OK, b"more"]))
+def test_what_comes_after_a_whole_response_is_no_part_of_it(
+    data: st.DataObject, content: bytes, more: bytes
+) -> None:
+    first = in_chunks([content]).replace(b"200 OK", b"503 Busy")
+    response, got = come(data.draw(cut(first + more)))
+    assert (response.status, got, response.leaves_open) == (503, content, False)
+    assert "content-length" not in response.headers
 
 
 def test_a_header_may_be_empty_and_come_twice() -> None:

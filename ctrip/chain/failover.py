@@ -57,7 +57,7 @@ class Failover:
         self, chain: Chain, providers: Sequence[Provider], *, timeout_seconds: float
     ) -> None:
         self.providers = providers
-        self.is_doubted = False  # nobody had a block that the head announced
+        self.is_doubted = False  # nobody who answered had a block that the head announced
         self._readers: dict[str, Provider] = {}  # who answered last, by what was needed
         self._chain = chain
         self._probe_seconds = min(PROBE_SECONDS_MAX, timeout_seconds)
@@ -212,7 +212,8 @@ class Failover:
         said = list(faults.values())
         if any(isinstance(fault, Unable) for fault in said):
             return Unable(self._chain.name)
-        if all(isinstance(fault, NotYet) for fault in said):
+        answered = [fault for fault in said if not isinstance(fault, ChainOutage)]
+        if answered and all(isinstance(fault, NotYet) for fault in answered):
             self.is_doubted = True
         text = "; ".join(
             str(fault) if isinstance(fault, ChainOutage) else f"{provider.label}: {fault}"

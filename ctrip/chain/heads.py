@@ -17,7 +17,8 @@ look around.
 
 The head does not go back, unless the chain did: the hash at a height that was known has
 changed. An endpoint that merely fell behind is waited for. A head that no endpoint has a
-block for never was one, and is forgotten.
+block for never was one, and is forgotten; and one that is far above the last is not believed
+before its block was shown, because whoever tells the truth would be on another chain then.
 """
 
 from collections.abc import Sequence
@@ -40,6 +41,7 @@ LOOK_SOON_POLLS: Final = 2  # while endpoints disagree
 BEHIND_SECONDS: Final = 15.0  # between tips; a block that travels is seconds old
 BEHIND_BLOCKS: Final = 3  # the same on slow chains; and what one that stands still may miss
 LEAP_BLOCKS: Final = 200  # since the last question; so many are a reason to look around
+PROVEN_BLOCKS: Final = 32  # above the last head; one that is higher must be there by its number too
 OTHER_CHAIN_BLOCKS: Final = 10_000  # no endpoint of one chain is so far from another
 KNOWN_MAX: Final = 1_024  # heads kept to tell a reorg from a node that fell behind
 
@@ -90,7 +92,10 @@ class Heads:
 
     async def _tips(self, provider: Provider) -> Tips:
         """Ask the endpoint that is read from."""
-        return self._on_this_chain(await self._asking.tips(provider))
+        said = self._on_this_chain(await self._asking.tips(provider))
+        if said.latest.number - self.served > PROVEN_BLOCKS:
+            await header_at(provider, said.latest.number)
+        return said
 
     async def _tip(self, provider: Provider) -> Tips:
         """Ask an endpoint for its newest block only."""

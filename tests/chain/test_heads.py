@@ -20,6 +20,7 @@ from tests.chain.lying_node import (
     SAFE,
     LyingNode,
     lying_node,
+    says,
     word,
 )
 from tests.support.clock import FakeClock
@@ -112,12 +113,22 @@ async def test_one_that_is_ten_thousand_blocks_off_is_on_another_chain() -> None
 
 async def test_a_head_that_is_ten_thousand_blocks_back_is_an_outage() -> None:
     async with some(HEIGHT) as (chain, [node]):
-        high = {**node.blocks[HEIGHT], "number": hex(HEIGHT + 10_001)}
-        node.alter(BLOCKS, lambda c, r: {**r, "result": high} if "latest" in c["params"] else r)
+        node.alter(BLOCKS, says({**node.blocks[HEIGHT], "number": hex(HEIGHT + 10_001)}))
         assert await height(chain) == HEIGHT + 10_001
         node.tell_the_truth()
         with pytest.raises(ChainOutage, match="its head is 10001 blocks back"):
             await chain.head()
+
+
+async def test_a_head_far_above_the_last_one_must_be_there() -> None:
+    async with some(HEIGHT) as (chain, [node]):
+        await chain.head()
+        high = {**node.blocks[HEIGHT], "number": hex(HEIGHT + 10_001)}
+        node.alter(BLOCKS, lambda c, r: {**r, "result": high} if "latest" in c["params"] else r)
+        with pytest.raises(InconsistentChain, match="not have a block that should be there"):
+            await chain.head()
+        node.tell_the_truth()
+        assert await height(chain) == HEIGHT
 
 
 async def test_the_head_does_not_go_back_with_a_node_that_falls_behind() -> None:
@@ -144,14 +155,19 @@ async def test_the_head_goes_back_with_the_chain() -> None:
         assert head.finalized == FINALIZED
 
 
-async def test_a_head_that_nobody_has_is_forgotten() -> None:
-    async with some(HEIGHT, HEIGHT) as (chain, [first, _]):
+@pytest.mark.parametrize("is_other_down", [False, True])
+async def test_a_head_that_nobody_has_is_forgotten(*, is_other_down: bool) -> None:
+    async with some(HEIGHT, HEIGHT) as (chain, [first, second]):
         await chain.head()
+        if is_other_down:
+            second.lie_about(BLOCKS, response(status=402))
         ahead = {**first.blocks[HEIGHT], "number": hex(HEIGHT + 2), "hash": word(0xA)}
         first.alter(BLOCKS, lambda c, r: {**r, "result": ahead} if "latest" in c["params"] else r)
         assert await height(chain) == HEIGHT + 2
         with pytest.raises(InconsistentChain):
             await chain.blocks(*numbers(HEIGHT + 1, HEIGHT + 2), tokens=[])
+        if is_other_down:
+            first.tell_the_truth()
         assert await height(chain) == HEIGHT
 
 

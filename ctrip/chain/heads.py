@@ -12,8 +12,8 @@ chain. Two that show different blocks at one height are on two forks: the majori
 right, and where there is none, nothing is read until they agree.
 
 No endpoint is believed alone on what is final: nothing is above the block at which they were
-found to agree the last time. Where payments are confirmed by such a tag, it is a reason to
-look around.
+found to agree the last time, nor above what most of them call so (tags.py). Where payments are
+confirmed by such a tag, it is a reason to look around.
 
 The head does not go back, unless the chain did: the hash at a height that was known has
 changed. An endpoint that merely fell behind is waited for. A head that no endpoint has a
@@ -28,6 +28,7 @@ from ctrip.chain.client import ChainOutage, InconsistentChain
 from ctrip.chain.endpoint import Provider
 from ctrip.chain.failover import Failover
 from ctrip.chain.lanes import all_of
+from ctrip.chain.tags import Tags, majority
 from ctrip.chain.tips import Polls, Tips, confirming_tags, header_at, tips_of
 from ctrip.clock import Clock
 from ctrip.core.blocks import Head, Header
@@ -55,8 +56,7 @@ class Heads:
         self._clock = clock
         self._known: dict[BlockNumber, BlockHash] = {}
         self._served: Header | None = None
-        self._finalized = self._safe = BlockNumber(0)
-        self._final_lag = 0  # blocks from the newest one down to the tag, when that was last seen
+        self._tags = Tags(chain, is_alone=len(endpoints.providers) == 1)
         self._asking = Polls(chain)
         self._tags_matter = bool(confirming_tags(chain))
         self._polls = 0  # since the last look
@@ -81,6 +81,7 @@ class Heads:
             self._looked_from = None
         self._asking.begin(self._now())
         tips = await self._endpoints.ask(self._tips)
+        self._tags.heard(tips)
         if self._is_look_due(tips):
             tips = await self._look(tips)
         if self._dispute:
@@ -97,9 +98,9 @@ class Heads:
             await header_at(provider, said.latest.number)
         return said
 
-    async def _tip(self, provider: Provider) -> Tips:
-        """Ask an endpoint for its newest block only."""
-        return self._on_this_chain(await tips_of(provider, self._chain, tags=()))
+    async def _tip(self, provider: Provider, tags: Sequence[Tag]) -> Tips:
+        """Ask an endpoint for its newest block, and maybe for what it calls final or safe."""
+        return self._on_this_chain(await tips_of(provider, self._chain, tags=tags))
 
     def _on_this_chain(self, said: Tips) -> Tips:
         """Refuse what is too far back to be of this chain."""
@@ -115,7 +116,8 @@ class Heads:
         if len(self._endpoints.providers) == 1:
             return False
         self._polls += 1
-        soon = self._lead or self._is_uneven or self._dispute
+        holds = self._tags.hold_payments(tips)
+        soon = self._lead or self._is_uneven or self._dispute or holds
         return (
             self._polls >= (LOOK_SOON_POLLS if soon else LOOK_POLLS)
             or abs(self._now() - self._looked_at) >= LOOK_SECONDS
@@ -128,7 +130,8 @@ class Heads:
         """Place all endpoints; return what the best of them says."""
         self._polls, self._looked_at = 0, self._now()
         others = [p for p in self._endpoints.providers if p is not tips.provider]
-        answers = await all_of([self._glance(provider) for provider in others])
+        asked, tags = tips, self._tags.to_compare(tips)
+        answers = await all_of([self._glance(provider, tags) for provider in others])
         all_tips = [tips, *(other for other in answers if other)]
         reference = self._reference(all_tips)
         voters = [one for one in all_tips if self._may_vote(one, reference)]
@@ -143,6 +146,9 @@ class Heads:
             self._endpoints.prefer(tips.provider)
         if not self._dispute:
             self._agreed_at = reached
+            if tags:
+                good = [one for one in voters if one is not asked and not one.provider.is_behind]
+                self._tags.compare(asked, good, reached)
         self._looked_from = tips.provider
         self._lead = max(0, tips.latest.number - reached)
         apart = [abs(one.latest.number - reached) for one in voters]
@@ -162,12 +168,12 @@ class Heads:
         provider.is_behind = tip.number < reference.number and (is_old or stands)
         return not provider.is_behind
 
-    async def _glance(self, provider: Provider) -> Tips | None:
+    async def _glance(self, provider: Provider, tags: Sequence[Tag]) -> Tips | None:
         """Ask an endpoint that is not read from; one that fails has no say."""
         if provider.is_out():
             return None
         try:
-            return await self._endpoints.ask_only(provider, self._tip)
+            return await self._endpoints.ask_only(provider, lambda p: self._tip(p, tags))
         except (ChainOutage, InconsistentChain):
             return None
 
@@ -249,26 +255,8 @@ class Heads:
         while len(self._known) > KNOWN_MAX:
             del self._known[next(iter(self._known))]
         self._served = latest
-        if tips.finalized is not None:
-            self._final_lag = tips.latest.number - tips.finalized
         is_alone = len(self._endpoints.providers) == 1
         top = latest.number if is_alone else min(latest.number, self._agreed_at)
-        self._finalized = BlockNumber(max(self._finalized, min(top, self._final(tips, latest))))
-        safe = self._finalized if tips.safe is None else min(tips.safe, top)
-        self._safe = BlockNumber(max(self._safe, self._finalized, safe))
+        finalized, safe = self._tags.believed(tips, latest, top)
         agreed = BlockNumber(0) if is_alone else self._agreed_at
-        return Head(latest=latest, finalized=self._finalized, safe=self._safe, agreed=agreed)
-
-    def _final(self, tips: Tips, latest: Header) -> int:
-        """Return what is final by a tag, by the depth that stands in, or as far as was known."""
-        if tips.finalized is not None:
-            return tips.finalized
-        if not tips.provider.lacks(Tag.FINALIZED):
-            return self._finalized  # it was not asked for just now
-        # Where the tag was known, what stands in for it must not run ahead of it.
-        return latest.number - max(self._chain.finality_depth, self._final_lag)
-
-
-def majority(heights: Sequence[BlockNumber]) -> BlockNumber:
-    """Return the height that more than half have reached; of two, the lower."""
-    return sorted(heights, reverse=True)[len(heights) // 2]
+        return Head(latest=latest, finalized=finalized, safe=safe, agreed=agreed)

@@ -6,8 +6,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from ctrip.chain.client import ChainOutage, InconsistentChain
-from ctrip.chain.heads import LOOK_POLLS, LOOK_SECONDS, majority
+from ctrip.chain.heads import LOOK_POLLS, LOOK_SECONDS
 from ctrip.chain.rpc import RpcChain
+from ctrip.chain.tags import majority
 from ctrip.core.chains import Chain
 from ctrip.core.finality import Depth, Tag, Terms, Tier
 from ctrip.core.ids import Amount, BlockNumber

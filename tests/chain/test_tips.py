@@ -272,13 +272,6 @@ async def test_a_depth_that_stands_in_goes_on_with_every_block(
     assert finals == [6, 7, 8]
 
 
-async def test_others_are_asked_for_their_newest_block_only(
-    pair: RpcChain, other: LyingNode
-) -> None:
-    await pair.head()
-    assert asked_of(other) == [("eth_chainId", []), HEADER]
-
-
 async def test_a_node_without_a_newest_block_is_an_outage(
     chain: RpcChain, node: LyingNode, clock: FakeClock
 ) -> None:

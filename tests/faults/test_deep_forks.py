@@ -1,6 +1,7 @@
 """An endpoint shows other blocks than those that were final: it is wrong, and holds nobody up.
 
-It follows the chain at first, and then a branch that left it below what is final by now.
+It follows the chain at first, and then a branch that left it below what is final by now. Or it
+calls blocks final that are not.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -73,6 +74,27 @@ async def test_nothing_is_credited_until_it_comes_back(
         assert says in await world.complaint()
         endpoint.calms()
         await look_until_credited(world, *paid)
+
+
+@pytest.mark.parametrize("name", ["finalized is the head", "finalized above the head"])
+@pytest.mark.parametrize("others", [1, 2])
+async def test_a_reorg_of_blocks_that_only_one_calls_final_is_like_any_other(
+    pool: Pool, anvil: Anvil, others: int, name: str
+) -> None:
+    async with (
+        proxy(anvil.url) as endpoint,
+        a_world(pool, anvil, [endpoint.url, *[anvil.url] * others]) as world,
+    ):
+        await endpoint.plays(name)
+        paid = await world.order_both()
+        for _ in range(LOOKS_MAX):
+            await world.mine()
+            await world.look()
+        await anvil.reorg(1)
+        await world.pay(*paid)
+        await world.mine(3)
+        await look_until_credited(world, *paid)
+        assert endpoint.played
 
 
 async def look_until_credited(world: World, *paid: Payment) -> None:

@@ -40,6 +40,10 @@ async def final_above_head(x: Exchange) -> Sent:
     ]
 
 
+async def final_is_latest(x: Exchange) -> Sent:
+    return await named(x, "finalized", await x.node.height())
+
+
 async def named(x: Exchange, tag: str, height: int) -> list[Json]:
     """Let a tag mean the block of this height."""
     block = await x.node.block(hex(height))
@@ -107,9 +111,17 @@ FINAL_FAULTS: Final = (
         beside=Outcome.UNHURT,
     ),
     Fault(
+        name="finalized is the head",
+        happens="The endpoint takes `finalized` for `latest`.",
+        answered="What most endpoints call final is, of two the lower; an only one is believed.",
+        play=final_is_latest,
+        alone=Outcome.UNHURT,
+        beside=Outcome.UNHURT,
+    ),
+    Fault(
         name="finalized above the head",
         happens="The final block is one that nobody has mined.",
-        answered="Nothing above the head is final; the tag of another endpoint is asked for.",
+        answered="Nothing above the head is final, nor above what most endpoints call so.",
         play=final_above_head,
         alone=Outcome.EITHER,
     ),

@@ -15,11 +15,9 @@ from hypothesis import strategies as st
 from ctrip.chain.rpc import RpcChain
 from ctrip.core.chains import Chain, Token
 from ctrip.core.errors import OutageError
-from ctrip.core.events import OF_STATUS
 from ctrip.core.finality import Depth
-from ctrip.core.ids import NATIVE, Amount, ChainName, PaymentId, TxHash, raw
-from ctrip.core.machine import EDGES
-from ctrip.core.payment import Payment, Status
+from ctrip.core.ids import Amount, ChainName, TxHash, raw
+from ctrip.core.payment import Payment
 from ctrip.dev import token as dev_token
 from ctrip.flows.create import Creator, Order
 from ctrip.flows.health import Health
@@ -30,6 +28,7 @@ from ctrip.store import payments
 from ctrip.store.pool import Pool, connection
 from ctrip.webhooks.guard import Guard
 from tests.faults.world import WALLET
+from tests.reorgs.news import assert_consistent
 from tests.support.anvil import Anvil, running_anvil
 from tests.support.builders import new
 from tests.support.clock import FakeClock
@@ -174,29 +173,3 @@ async def test_what_is_credited_is_what_stands_on_the_chain(
         assert now.amount_received == sum(live.values())
         assert len(live) == len(list(now.live())), "a transaction is one transfer here"
         await assert_consistent(life.pool, now)
-
-
-async def assert_consistent(pool: Pool, payment: Payment) -> None:
-    """The news of a payment are numbered without a hole and follow the edges to where it is."""
-    rows = await news_of(pool, payment.id)
-    assert [sequence for sequence, _ in rows] == list(range(1, len(rows) + 1))
-    told = [type_.removeprefix("payment.") for _, type_ in rows]
-    status = Status.PENDING
-    for word in told[1:]:
-        after = Status.PENDING if word == "reorged" and status is Status.DETECTED else None
-        after = after or next((s for s in Status if OF_STATUS[s] == f"payment.{word}"), None)
-        if word == "reorged" and status is not Status.DETECTED:
-            continue  # the flag, beside another status
-        if after is not None and after is not status:
-            assert after in EDGES[status], (told, status, after)
-            status = after
-    assert status is payment.status, told
-    assert payment.asset == NATIVE or payment.token_id
-
-
-NEWS: Final = "SELECT sequence, type FROM events WHERE payment_id = $1 ORDER BY sequence"
-
-
-async def news_of(pool: Pool, payment_id: PaymentId) -> list[tuple[int, str]]:
-    async with connection(pool) as conn:
-        return [(row["sequence"], row["type"]) for row in await conn.fetch(NEWS, payment_id)]

@@ -41,7 +41,8 @@ class Outcome(StrEnum):
 class Node:
     """A node that tells the truth."""
 
-    def __init__(self, url: str, session: ClientSession) -> None:
+    def __init__(self, url: str, session: ClientSession, *, finality_lag: int = 2) -> None:
+        self.finality_lag = finality_lag  # blocks, as running_anvil() was told
         self._url = url
         self._session = session
 

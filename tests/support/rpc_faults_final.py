@@ -24,11 +24,12 @@ UNNAMED: Final = {
 
 
 async def final_frozen(x: Exchange) -> Sent:
-    return await named(x, "finalized", x.since - 2)
+    return await named(x, "finalized", x.since - x.node.finality_lag)
 
 
 async def final_back_and_forth(x: Exchange) -> Sent:
-    return await named(x, "finalized", await x.node.height() - (2 + x.turn % 2 * 5))
+    lag = x.node.finality_lag + x.turn % 2 * 5
+    return await named(x, "finalized", await x.node.height() - lag)
 
 
 async def final_above_head(x: Exchange) -> Sent:

@@ -115,7 +115,7 @@ async def other_chain_later(x: Exchange) -> Sent:
 
 async def other_branch(x: Exchange) -> Sent:
     """Answer from the twin, where nothing of its branch is final yet."""
-    final = await x.node.block(hex(x.since - 2))
+    final = await x.node.block(hex(x.since - x.node.finality_lag))
     return [
         with_result(reply, final) if call["params"][:1] in (["safe"], ["finalized"]) else reply
         for call, reply in zip(x.calls, await on_twin(x), strict=True)

@@ -79,11 +79,14 @@ class RpcProxy:
 
 
 @asynccontextmanager
-async def proxy(node: str, *, twin: str | None = None) -> AsyncIterator[RpcProxy]:
+async def proxy(
+    node: str, *, twin: str | None = None, finality_lag: int = 2
+) -> AsyncIterator[RpcProxy]:
     """Listen on a free port until the end of the block, in front of the node at this URL."""
     timeout = ClientTimeout(total=NODE_SECONDS_MAX)
     async with ClientSession(timeout=timeout) as session:
-        it = RpcProxy(Node(node, session), Node(twin, session) if twin else None)
+        true = Node(node, session, finality_lag=finality_lag)
+        it = RpcProxy(true, Node(twin, session) if twin else None)
         runner = web.ServerRunner(web.Server(it.handle), shutdown_timeout=1.0)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -19,27 +19,26 @@ from tests.support.rpc_exchange import (
     with_result,
 )
 
-SAFE_DEPTH: Final = 1  # of anvil with one slot an epoch
-FINAL_DEPTH: Final = 2
 HASH_ONLY: Final = "blockHash"
 
 
 async def lower(x: Exchange, height: int) -> list[Json]:
     """Answer as a node does whose newest block is this one."""
-    replies = await x.node.forward([at_height(call, height) for call in x.calls])
+    lag = x.node.finality_lag
+    replies = await x.node.forward([at_height(call, height, lag) for call in x.calls])
     return [
         await without_what_is_above(x, call, reply, height)
         for call, reply in zip(x.calls, replies, strict=True)
     ]
 
 
-def at_height(call: Json, height: int) -> Json:
+def at_height(call: Json, height: int, finality_lag: int) -> Json:
     """Let the tags of a call mean what they mean to a node of this height."""
     meant = {
         "latest": height,
         "pending": height,
-        "safe": height - SAFE_DEPTH,
-        "finalized": height - FINAL_DEPTH,
+        "safe": height - finality_lag // 2,
+        "finalized": height - finality_lag,
     }
 
     def resolved(param: Json) -> Json:

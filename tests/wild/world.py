@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from ctrip.chain.rpc import RpcChain
 from ctrip.core.chains import Chain
-from ctrip.core.ids import Amount, BlockNumber, RawAddress, raw
+from ctrip.core.ids import NATIVE, Amount, BlockNumber, RawAddress, raw
 from ctrip.core.payment import Payment
 from ctrip.flows import rescan
 from ctrip.flows.create import Creator, Order
@@ -119,6 +119,12 @@ class WildWorld(World):
             found = await payments.find(conn, payment.id)
         assert found is not None
         return found
+
+    async def holds(self, payment: Payment) -> int:
+        """Return what the chain says that a payment's address has of what was asked for."""
+        if payment.asset == NATIVE:
+            return int(await self.anvil.rpc("eth_getBalance", payment.address, "latest"), 16)
+        return await self._tokens_of(USD, address(payment))
 
     async def told(self, payment: Payment) -> list[str]:
         """Return the types of all news since the creation; check that none is missing or twice."""

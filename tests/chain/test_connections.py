@@ -12,6 +12,7 @@ import pytest
 import uvloop
 
 from ctrip.chain import connections as connections_of
+from ctrip.chain import response as response_of
 from ctrip.chain.body import Body
 from ctrip.chain.connections import Broken, Connections, Unanswered
 from ctrip.chain.response import ANSWER_BYTES_MAX, NotHttp, TooLong
@@ -173,6 +174,20 @@ async def test_what_is_packed_is_unpacked(size: int) -> None:
     async with server(says(head + packed)) as it:
         connections = Connections(target_of(it.url))
         assert await post(connections) == content
+        connections.close()
+
+
+async def test_what_is_packed_may_be_as_long_as_what_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(response_of, "ANSWER_BYTES_MAX", 1_000)
+    head, whole = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n", b" " * 1_000
+    packed = [gzip.compress(whole), gzip.compress(whole + b" ")]
+    async with server(says(*(head % len(one) + one for one in packed))) as it:
+        connections = Connections(target_of(it.url))
+        assert await post(connections) == whole
+        with pytest.raises(TooLong):
+            await post(connections)
         connections.close()
 
 

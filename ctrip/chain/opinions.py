@@ -6,8 +6,8 @@ does not all others are asked too, and the majority of those that answer decides
 is wrong holds nothing up for ever. Of two that differ neither is believed.
 
 For a transaction's value: the block, the receipt, and what was sent to whom. For what a
-log shows: the block, the receipt, and that log in it. For native coin that a trace or a
-balance showed, the block: its hash ties all that happened in it, and few can show more.
+log shows: the block, the receipt, and that log in it. For money that a trace or a balance
+showed: the block, and that the address held as much after it, of whoever has that state still.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -15,17 +15,17 @@ from typing import Final, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from ctrip.chain import decode, transfers
+from ctrip.chain import coins, decode, transfers
 from ctrip.chain.client import ChainOutage, InconsistentChain
-from ctrip.chain.decode import WireFullReceipt
+from ctrip.chain.decode import NotYet, WireFullReceipt
 from ctrip.chain.endpoint import Provider
 from ctrip.chain.failover import Failover
-from ctrip.chain.faults import Cure, cure_of_refusal
+from ctrip.chain.faults import Cure, cure_of, cure_of_refusal
 from ctrip.chain.tips import header_of
 from ctrip.chain.transfers import Sought
-from ctrip.chain.wire import Call, replies
-from ctrip.core.blocks import Opinion
-from ctrip.core.ids import NATIVE, RawAddress
+from ctrip.chain.wire import Call, NodeRefused, replies
+from ctrip.core.blocks import Header, Holding, Opinion
+from ctrip.core.ids import NATIVE, BlockHash, RawAddress
 from ctrip.core.payment import Source, Transfer
 
 
@@ -39,6 +39,7 @@ class WireSent(Struct, frozen=True, rename="camel"):
 
 
 SENT: Final = replies(WireSent)
+UNKNOWN: Final = BlockHash("")  # the hash above which a block stands, where nobody asks for it
 WITNESSES: Final = 2  # who read a transfer may be any of them, so as many must show it now
 
 T = TypeVar("T")
@@ -102,7 +103,7 @@ async def differs(provider: Provider, transfer: Transfer, asked: Sought) -> str:
     if not await _has_block(provider, transfer):
         return f"it shows another block {transfer.block_number}, or none"
     if transfer.source in (Source.TRACE, Source.BALANCE):
-        return ""
+        return await _held(provider, transfer)
     receipt = await _receipt(provider, transfer)
     if receipt is None or receipt.block_hash is None:
         return "it shows no receipt of the transaction"
@@ -120,6 +121,28 @@ async def _has_block(provider: Provider, transfer: Transfer) -> bool:
     [reply] = await provider.ask([call], decode.HEADERS)
     header = header_of(provider, reply)
     return header is not None and header.hash == transfer.block_hash
+
+
+async def _held(provider: Provider, transfer: Transfer) -> str:
+    """Compare what came with what the address held then; nodes forget that after some blocks."""
+    at = Header(
+        number=transfer.block_number,
+        hash=transfer.block_hash,
+        parent_hash=UNKNOWN,
+        time=transfer.block_time,
+    )
+    asked = Holding(transfer.key.asset, transfer.key.recipient)
+    try:
+        [held] = await coins.holdings(provider, at, [asked])
+    except NodeRefused as refused:
+        if cure_of(refused) in (Cure.BACK_OFF, Cure.NO_CREDIT):
+            raise
+        return ""
+    except NotYet:
+        return ""
+    if held >= transfer.amount:
+        return ""
+    return f"it shows that the address holds {held} of {transfer.amount}"
 
 
 async def _receipt(provider: Provider, transfer: Transfer) -> WireFullReceipt | None:

@@ -7,7 +7,18 @@ from ctrip.core.ids import NATIVE, Amount, Asset, RawAddress, TxHash
 from ctrip.core.payment import Source, Transfer, TransferKey
 from tests.chain.asking import numbers, read
 from tests.chain.lies import down
-from tests.chain.lying_node import PAYER, RECEIPTS, SHOP, TOKEN, LyingNode, a_log, block_hash, word
+from tests.chain.lying_node import (
+    PAYER,
+    RECEIPTS,
+    SHOP,
+    TOKEN,
+    Change,
+    LyingNode,
+    a_log,
+    block_hash,
+    says,
+    word,
+)
 from tests.support.builders import CHAIN, IN_TIME
 
 
@@ -23,6 +34,11 @@ def a_transfer(source: Source = Source.LOG, **changes: object) -> Transfer:
         source=source,
         **fields,  # type: ignore[arg-type]
     )
+
+
+def refuses(code: int, message: str) -> Change:
+    """Let each call of a method be refused."""
+    return lambda _, reply: {"id": reply["id"], "error": {"code": code, "message": message}}
 
 
 @pytest.mark.parametrize("source", Source)
@@ -64,6 +80,27 @@ async def test_a_second_opinion_on_a_failed_transaction_differs(
     other.alter(RECEIPTS, lambda _, r: {**r, "result": {**r["result"], "status": "0x0"}})
     opinion = await pair.opinion(a_transfer(Source.TRANSACTION))
     assert (opinion.agrees, opinion.why) == (False, "it shows that the transaction failed")
+
+
+@pytest.mark.parametrize("source", [Source.TRACE, Source.BALANCE])
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (says("0x00" + word(4)[2:]), ""),
+        (says("0x00" + word(3)[2:]), "it shows that the address holds 3 of 4"),
+        (refuses(-32000, "missing trie node 0 (path ) state is not available"), ""),
+        (refuses(-32000, "header not found"), ""),
+        (refuses(-32005, "rate limit"), "no second endpoint answers"),
+    ],
+    ids=["as much", "less", "pruned", "pruned, in other words", "busy"],
+)
+async def test_who_has_the_state_of_a_block_tells_whether_its_money_came(
+    pair: RpcChain, other: LyingNode, source: Source, answer: Change, why: str
+) -> None:
+    other.alter("eth_call", answer)
+    opinion = await pair.opinion(a_transfer(source))
+    assert opinion.agrees is not bool(why)
+    assert opinion.why.startswith(why)
 
 
 async def test_who_invented_a_transfer_never_vouches_for_it(

@@ -11,13 +11,24 @@ from msgspec.structs import replace
 from ctrip.chain.decode import TRANSFER
 from ctrip.core.finality import Terms
 from ctrip.core.ids import Amount, RawAddress
-from ctrip.core.payment import Payment, Status
+from ctrip.core.payment import Payment, Source, Status
 from ctrip.dev.token import word
 from ctrip.store.pool import Pool
 from tests.faults.conftest import high_anvil
 from tests.faults.world import TOKEN
 from tests.support.anvil import FUNDER, Anvil
-from tests.support.rpc_exchange import BLOCK, LOGS, RECEIPT, Exchange, Json, Play, Sent, with_result
+from tests.support.rpc_exchange import (
+    BLOCK,
+    LOGS,
+    RECEIPT,
+    Exchange,
+    Json,
+    Play,
+    Sent,
+    each,
+    with_error,
+    with_result,
+)
 from tests.support.rpc_proxy import proxy
 from tests.wild.world import (
     SECONDS_IN_RANGES,
@@ -84,6 +95,19 @@ def inventing_tokens(to: RawAddress, block: Json) -> Play:
     return play
 
 
+def inventing_balance(to: RawAddress, _: Json) -> Play:
+    """Show a balance that is higher than what came."""
+
+    def forged(call: Json, reply: Json) -> Json:
+        if call["method"] == "eth_call" and "to" not in call["params"][0]:
+            return with_error(reply, -32000, "execution reverted")  # one by one, please
+        if call["method"] == "eth_getBalance" and call["params"][0] == to:
+            return with_result(reply, hex(int(reply["result"], 16) + 100))
+        return reply
+
+    return each(forged)
+
+
 @pytest.mark.parametrize("in_tokens", [False, True])
 async def test_a_poisoned_endpoint_invents_a_payment(
     pool: Pool, anvil: Anvil, *, in_tokens: bool
@@ -104,6 +128,17 @@ async def test_a_poisoned_endpoint_invents_a_payment(
         complaint = await world.complaint()
         for part in (str(payment.id), "endpoint 1 of 2", "endpoint 2 of 2"):
             assert part in complaint
+
+
+async def test_a_poisoned_endpoint_invents_a_balance(pool: Pool, anvil: Anvil) -> None:
+    async with scripted(pool, anvil, beside=True, coin_terms=MUCH) as (first, world):
+        payment = await world.create(100)
+        first.play = inventing_balance(address(payment), None)
+        await world.mine_and_look(12)
+        now = await world.now(payment)
+        assert [one.source for one in now.live()] == [Source.BALANCE], "it was believed"
+        assert now.status is Status.DETECTED, "and not confirmed, however deep"
+        assert "it shows that the address holds 0 of 100" in await world.complaint()
 
 
 async def test_an_endpoint_serves_another_chain(

@@ -2,8 +2,8 @@
 
 An endpoint that leaves out a log says nothing wrong that could be caught: a second one is
 asked. What the first did not show is credited now. What the second does not show stays as
-it is, for nobody takes back what is final: the chain's health says that its endpoints
-disagree, until they do not.
+it is, for nobody takes back what is final: all are asked, and unless most of them show it
+the chain's health says that its endpoints disagree, until they do not.
 
 It costs one batch of calls a pass, whatever the number of blocks, and nothing while there
 is nothing to pay and nothing was paid. Settling does not wait for it.
@@ -36,6 +36,8 @@ REREAD_SECONDS: Final = 60.0
 # Ethereum; but not for longer than this.
 REREAD_BLOCKS_MIN: Final = 32
 REREAD_SECONDS_MAX: Final = 600.0
+
+NAMED_MAX: Final = 3  # transfers that health speaks of
 
 # Something that a transaction did, in a block: it moved an asset to a recipient.
 Deed = tuple[BlockHash, TxHash, Asset, RawAddress]
@@ -101,14 +103,42 @@ class Rereader(OnChain):
                     f"{name}: two endpoints have different blocks {header.number}, which is final"
                 )
         logged = [one for one in recorded if one.log_index is not None and self._is_read(one)]
-        gone = unseen(span, logged)
-        await self._write(first, to, await self._missed(span, logged), noted=not gone)
-        if gone:
-            places = ", ".join(f"{one.key.tx_hash} in block {one.block_number}" for one in gone[:3])
+        missed = await self._missed(span, logged)
+        doubted = await self._doubted(unseen(span, logged))
+        await self._write(first, to, missed, noted=not doubted)
+        if doubted:
             raise EndpointsDisagree(
-                f"{name}: a second endpoint does not show what is on record: {places}. It is "
+                f"{name}: a second endpoint does not show what is on record: {doubted}. It is "
                 f"final and stays credited; compare the endpoints with another source"
             )
+
+    async def _doubted(self, gone: Sequence[Recorded]) -> str:
+        """Return of what the second endpoint does not show that which most do not show either."""
+        if not gone:
+            return ""
+        keys = {one.key for one in gone}
+        async with connection(self._pool) as conn:
+            known = await payment_sets.transfers_of(
+                conn, self.chain.name, {key.tx_hash for key in keys}
+            )
+        doubted = []
+        for one in known:
+            if one.key not in keys:
+                continue
+            opinion = await self._client.opinion(one)
+            if opinion.outvoted:
+                log.warning(
+                    "endpoint outvoted",
+                    chain=self.chain.name,
+                    endpoint=opinion.outvoted,
+                    why=opinion.why,
+                )
+            if not opinion.agrees:
+                place = f"{one.key.tx_hash} in block {one.block_number}"
+                doubted.append(f"{place}: {opinion.doubt}")
+            if len(doubted) == NAMED_MAX:
+                break
+        return ", ".join(doubted)
 
     async def _write(
         self, first: BlockNumber, to: BlockNumber, missed: Sequence[Found], *, noted: bool

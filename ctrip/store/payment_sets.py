@@ -4,7 +4,7 @@ Only reads. What they return may be stale by the time it is used; whoever change
 locks it and looks again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from msgspec import Struct, convert
@@ -113,6 +113,19 @@ async def lately_expired(
     """Return payments whose time for native coin has run out since, with what is on record."""
     rows = await conn.fetch(LATELY_EXPIRED, chain, at, since, count_max)
     return [convert({**row}, Held) for row in rows]
+
+
+RECORDED = """
+SELECT * FROM transfers WHERE chain = $1 AND tx_hash = ANY($2) AND NOT orphaned
+"""
+
+
+async def transfers_of(
+    conn: Conn, chain: ChainName, tx_hashes: Collection[TxHash]
+) -> list[Transfer]:
+    """Return what is on record for some transactions."""
+    rows = await conn.fetch(RECORDED, chain, list(tx_hashes))
+    return [convert({**row, "key": convert({**row}, TransferKey)}, Transfer) for row in rows]
 
 
 COINS = """

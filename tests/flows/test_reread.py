@@ -23,6 +23,7 @@ from tests.flows.world import ANVIL, USD, World, a_world, address
 from tests.support.fake_blocks import Move
 from tests.support.fake_chain import FakeChain
 from tests.support.flaky import FlakyPool
+from tests.support.log_lines import StandardError, logging_left_as_found
 
 STATEMENTS_MAX = 60
 OTHER = RawAddress("0x" + "0b" * 20)
@@ -157,13 +158,32 @@ async def test_what_the_second_does_not_show_stays_and_is_said_aloud(pool: Pool)
     chain.second_lacks = {gone}
     await world.mine(3)
     for _ in range(2):
-        with pytest.raises(EndpointsDisagree, match=f"{gone} in block 1. It is final and stays"):
+        said = f"{gone} in block 1: .* endpoint 1 of 2 shows its money, .* endpoint 2 of 2 does not"
+        with pytest.raises(EndpointsDisagree, match=said):
             await rereader(world).run_once()
         assert await reread_up_to(world) == 0
     assert (await world.now(payment)).status is Status.SETTLED
     assert await world.told(missed) == WHOLE_WAY, "it does not keep others from their money"
     chain.second_lacks = set()
     await rereader(world).run_once()
+    assert await reread_up_to(world) == 1
+    assert await world.told(payment) == WHOLE_WAY
+
+
+async def test_a_second_that_most_contradict_is_named_in_the_log_and_holds_up_nothing(
+    pool: Pool,
+) -> None:
+    chain = Partial()
+    world = await a_world(pool, chain)
+    payment = await world.create_usd(100)
+    chain.second_lacks = {chain.pay_token(USD, address(payment), 100)}
+    chain.has_third = True
+    await world.mine(3)
+    with logging_left_as_found():
+        said = StandardError()
+        said.configure()
+        await rereader(world).run_once()
+    assert [line["endpoint"] for line in said.lines] == ["fake, endpoint 2 of 3"]
     assert await reread_up_to(world) == 1
     assert await world.told(payment) == WHOLE_WAY
 

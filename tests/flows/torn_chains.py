@@ -5,8 +5,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ctrip.core.blocks import Block, Head, Header, PlacedMove, Span
+from ctrip.core.blocks import Block, Head, Header, Opinion, PlacedMove, Span
 from ctrip.core.ids import BlockNumber, RawAddress, TxHash
+from ctrip.core.payment import Transfer
+from tests.support import fake_blocks
 from tests.support.fake_chain import FakeChain
 
 
@@ -17,6 +19,7 @@ class Partial(FakeChain):
         super().__init__()
         self.first_lacks: set[tuple[TxHash, int]] = set()  # logs, by transaction and index
         self.second_lacks: set[TxHash] = set()
+        self.has_third = False  # which shows everything
 
     async def blocks(self, first: BlockNumber, last: BlockNumber, **asked: Any) -> list[Block]:
         return [
@@ -42,6 +45,14 @@ class Partial(FakeChain):
         span = await super().span(above, last, tokens=tokens, again=again)
         logs = tuple(one for one in span.logs if one.tx_hash not in self.second_lacks)
         return replace(span, logs=logs)
+
+    async def opinion(self, transfer: Transfer) -> Opinion:
+        said = await super().opinion(transfer)
+        if transfer.key.tx_hash not in self.second_lacks:
+            return said
+        if self.has_third:
+            return replace(said, outvoted="fake, endpoint 2 of 3", why="it shows no such transfer")
+        return fake_blocks.opinion("it shows no such transfer")
 
 
 class Forked(FakeChain):

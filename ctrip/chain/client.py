@@ -102,10 +102,11 @@ class ChainClient(Protocol):
         block: BlockHash,
         *,
         tokens: Collection[RawAddress],
+        ours: Ours | None = None,
     ) -> Sequence[TokenLog]:
         """Return the logs of the blocks above..last, `above` excluded, that were left out.
 
-        `last` must still be this block, or it is InconsistentChain.
+        `last` must still be this block, or it is InconsistentChain. `ours` as for a span.
         """
         ...
 
@@ -116,10 +117,12 @@ class ChainClient(Protocol):
         *,
         tokens: Collection[RawAddress],
         again: bool = False,
+        ours: Ours | None = None,
     ) -> Span:
         """Return the logs of the blocks above..last, `above` excluded, in as few calls as can be.
 
-        `again` asks another endpoint than the one that is read from, where there is one.
+        `again` asks another endpoint than the one that is read from, where there is one. With
+        `ours`, what goes to such addresses must be in blocks that the same endpoint shows.
         """
         ...
 

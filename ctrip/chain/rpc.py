@@ -118,12 +118,16 @@ class RpcChain:
         block: BlockHash,
         *,
         tokens: Collection[RawAddress],
+        ours: Ours | None = None,
     ) -> Sequence[TokenLog]:
         """Return the logs of the blocks above..last that were left out."""
         asked = self._sought(tokens)
 
         async def ask(provider: Provider) -> Sequence[TokenLog]:
-            return await spans.read_owed(provider, above, last, block, asked, self._blooms)
+            found = await spans.read_owed(provider, above, last, block, asked, self._blooms)
+            if ours:
+                await spans.check_ours(provider, found, (), ours, served=self._heads.served)
+            return found
 
         return await self._endpoints.ask(ask, needs=LOGS) if tokens and last > above else ()
 
@@ -134,12 +138,17 @@ class RpcChain:
         *,
         tokens: Collection[RawAddress],
         again: bool = False,
+        ours: Ours | None = None,
     ) -> Span:
         """Return the logs of the blocks above..last, `above` excluded."""
         asked = self._sought(tokens)
 
         async def ask(provider: Provider) -> Span:
-            return await spans.read(provider, above, last, asked, self._blooms)
+            span = await spans.read(provider, above, last, asked, self._blooms)
+            if ours:
+                served = self._heads.served
+                await spans.check_ours(provider, span.logs, span.moves, ours, served=served)
+            return span
 
         needs = LOGS if asked.contracts else ""
         ask_one = self._endpoints.ask_another if again else self._endpoints.ask

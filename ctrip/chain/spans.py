@@ -19,15 +19,16 @@ from typing import Final, NamedTuple
 from msgspec.json import Decoder
 
 from ctrip.chain import decode, transfers
-from ctrip.chain.blocks import BY_NUMBER, present
+from ctrip.chain.blocks import BY_NUMBER, headers, present
 from ctrip.chain.blooms import Blooms, announces
+from ctrip.chain.client import Ours
 from ctrip.chain.decode import Contradiction, Garbled, NotYet, WireHeader, WireLog
 from ctrip.chain.endpoint import Provider
 from ctrip.chain.faults import Cure, cure_of, cure_of_refusal
 from ctrip.chain.lanes import cut
 from ctrip.chain.transfers import Placed, Sought
 from ctrip.chain.wire import Answer, Call, Refusal, Reply, WireFault
-from ctrip.core.blocks import Header, Span, TokenLog
+from ctrip.core.blocks import Header, PlacedMove, Span, TokenLog
 from ctrip.core.ids import BlockHash, BlockNumber, RawAddress
 
 RANGES_PER_BATCH_MAX: Final = 3  # each may be as large as the endpoint gives at once
@@ -73,6 +74,24 @@ async def read(
     if got.requests > 1:
         await _check_still(provider, last, ends.last.hash)
     return await _checked(provider, ends, got.logs, asked, blooms)
+
+
+async def check_ours(
+    provider: Provider,
+    logs: Sequence[TokenLog],
+    moves: Sequence[PlacedMove],
+    ours: Ours,
+    *,
+    served: BlockNumber,
+) -> None:
+    """Check that what went to addresses of ours is in the blocks that are there."""
+    offered = {log.recipient for log in logs} | {one.move.recipient for one in moves}
+    known = await ours(offered)
+    places = {(log.block_number, log.block_hash) for log in logs if log.recipient in known}
+    places |= {(one.block_number, one.block_hash) for one in moves if one.move.recipient in known}
+    there = await headers(provider, sorted({number for number, _ in places}), served=served)
+    if places != {(header.number, header.hash) for header in there}:
+        raise Contradiction("a log is of another block than the one that is there")
 
 
 async def read_owed(

@@ -22,7 +22,7 @@ from ctrip.core.changes import HeadMoved
 from ctrip.core.events import PaymentEvent
 from ctrip.core.ids import BlockNumber
 from ctrip.core.scan import BLOCKS_KNOWN_MAX, Cursor
-from ctrip.flows.find import find, only_ours, tokens_of
+from ctrip.flows.find import find, lookup, only_ours, tokens_of
 from ctrip.flows.record import Reading
 from ctrip.flows.rescan import credit, unrecorded
 from ctrip.store import blocks, rescans
@@ -55,8 +55,13 @@ async def make_up(
     name, first, to = chain.name, BlockNumber(cursor.logged + 1), reading.above
     is_reorg = to < cursor.number
     block = reading.blocks[0].header.parent_hash if is_reorg else cursor.hash
-    shown = await client.logs(cursor.logged, to, block, tokens=tokens_of(chain))
-    ours = await only_ours(chain, client, pool, shown)
+    tokens = tokens_of(chain)
+    shown = await client.logs(cursor.logged, to, block, tokens=tokens)
+    try:
+        ours = await only_ours(chain, client, pool, shown)
+    except InconsistentChain:  # whose logs are not of its blocks is not asked again
+        shown = await client.logs(cursor.logged, to, block, tokens=tokens, ours=lookup(pool))
+        ours = await only_ours(chain, client, pool, shown)
     await check_known(chain, pool, ours)
     found = await find(chain, client, pool, ours)
     async with transaction(pool) as conn:

@@ -17,13 +17,13 @@ from typing import Final
 from msgspec.structs import replace
 
 from ctrip import logs
-from ctrip.chain.client import ChainOutage
+from ctrip.chain.client import ChainOutage, InconsistentChain, Ours
 from ctrip.core.blocks import Span
 from ctrip.core.chains import NativeSource
 from ctrip.core.ids import NATIVE, Asset, BlockHash, BlockNumber, RawAddress, TxHash
 from ctrip.core.matching import Found
 from ctrip.core.scan import BLOCKS_KNOWN_MAX, SPAN_BLOCKS_MAX
-from ctrip.flows.find import find, only_ours, tokens_of
+from ctrip.flows.find import find, lookup, only_ours, tokens_of
 from ctrip.flows.on_chain import OnChain
 from ctrip.flows.rescan import credit, hold_head, unrecorded
 from ctrip.store import blocks, payment_sets, rescans
@@ -79,7 +79,10 @@ class Rereader(OnChain):
             ):
                 await blocks.note_reread(conn, name, BlockNumber(end))
                 return False
-        await self._read(above, to)
+        try:
+            await self._read(above, to)
+        except InconsistentChain:  # whose logs are not of its blocks is not asked again
+            await self._read(above, to, ours=lookup(self._pool))
         self._read_at = self._clock.now()
         return to < end
 
@@ -90,10 +93,10 @@ class Rereader(OnChain):
         seconds = min(REREAD_SECONDS_MAX, REREAD_BLOCKS_MIN * self.chain.block_seconds)
         return abs(self._clock.now() - self._read_at) < timedelta(seconds=seconds)
 
-    async def _read(self, above: BlockNumber, to: BlockNumber) -> None:
+    async def _read(self, above: BlockNumber, to: BlockNumber, *, ours: Ours | None = None) -> None:
         """Read a range, credit what is new in it, and compare the rest."""
         name, first = self.chain.name, BlockNumber(above + 1)
-        span = await self._client.span(above, to, tokens=self._tokens, again=True)
+        span = await self._client.span(above, to, tokens=self._tokens, again=True, ours=ours)
         async with connection(self._pool) as conn:
             known = await blocks.known(conn, name, count_max=BLOCKS_KNOWN_MAX)
             recorded = await rescans.on_record(conn, name, first, to)

@@ -22,10 +22,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from ctrip import logs
-from ctrip.chain.client import ChainClient, ChainOutage, InconsistentChain
+from ctrip.chain.client import ChainClient, ChainOutage, InconsistentChain, Ours
 from ctrip.clock import Clock
 from ctrip.core import scan
-from ctrip.core.blocks import Block, Head, Header
+from ctrip.core.blocks import Block, Head, Header, Span
 from ctrip.core.chains import Chain, NativeSource
 from ctrip.core.ids import Amount, BlockNumber, PaymentId
 from ctrip.core.matching import Found
@@ -169,14 +169,23 @@ class Watcher(OnChain):
             return await self._read_whole(cursor, last)
         if by_balance:
             last = min(last, cursor.number + scan.BLOCKS_PER_WINDOW_MAX)
-        span = await self._client.span(cursor.number, BlockNumber(last), tokens=self._tokens)
+        span = await self._span(cursor, last)
         if span.anchor.hash != cursor.hash:
             return None
         if by_balance and await self._coin_came(span.last):
             return await self._read_whole(cursor, last)
-        ours = await only_ours(self.chain, self._client, self._pool, span.logs, span.moves)
+        try:
+            ours = await only_ours(self.chain, self._client, self._pool, span.logs, span.moves)
+        except InconsistentChain:  # whose logs are not of its blocks is not asked again
+            span = await self._span(cursor, last, ours=lookup(self._pool))
+            ours = await only_ours(self.chain, self._client, self._pool, span.logs, span.moves)
         top = () if ours and ours[-1].header == span.last else (Block(header=span.last),)
         return Reading(cursor.number, (*ours, *top))
+
+    async def _span(self, cursor: Cursor, last: int, *, ours: Ours | None = None) -> Span:
+        return await self._client.span(
+            cursor.number, BlockNumber(last), tokens=self._tokens, ours=ours
+        )
 
     async def _coin_came(self, at: Header) -> bool:
         """Tell whether balances rose, up to this block, beyond what the last passes knew."""

@@ -1,5 +1,6 @@
 """The logs of a range: one batch, checked, and cut where an endpoint takes less."""
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -30,6 +31,10 @@ from tests.chain.lying_node import (
 RANGE = {"code": -32000, "message": "block range is too wide"}
 
 
+async def all_ours(offered: Collection[RawAddress]) -> Collection[RawAddress]:
+    return offered
+
+
 def limit(node: LyingNode, blocks: int, error: Json = None) -> None:
     """Let a node refuse the logs of more blocks than this."""
 
@@ -55,6 +60,18 @@ async def test_a_range_is_one_batch_of_three(chain: RpcChain, node: LyingNode) -
     assert [(log.block_number, log.amount) for log in span.logs] == [(3, 7), (4, 7), (5, 7)]
     assert [log.block_hash for log in span.logs] == [block_hash(n) for n in (3, 4, 5)]
     assert (span.anchor.hash, span.last.hash) == (block_hash(2), block_hash(5))
+
+
+async def test_a_log_to_us_must_be_of_a_block_that_is_there(
+    pair: RpcChain, node: LyingNode
+) -> None:
+    node.logs[block_hash(4)] = [a_log(4, blockHash=word(0xBAD))]
+    tokens = [RawAddress(TOKEN)]
+    said = await pair.span(*numbers(2, 6), tokens=tokens)
+    assert word(0xBAD) in [log.block_hash for log in said.logs], "it is not known to be of us"
+    said = await pair.span(*numbers(2, 6), tokens=tokens, ours=all_ours)
+    assert [log.block_hash for log in said.logs] == [block_hash(n) for n in range(3, 7)]
+    assert "another block than the one that is there" in pair.endpoints()[0].why
 
 
 async def test_without_tokens_only_the_ends_are_asked_for(chain: RpcChain, node: LyingNode) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ctrip.chain.client import Ours
 from ctrip.core.blocks import Block, Head, Header, Opinion, PlacedMove, Span
 from ctrip.core.ids import BlockNumber, RawAddress, TxHash
 from ctrip.core.payment import Transfer
@@ -41,8 +42,9 @@ class Partial(FakeChain):
         *,
         tokens: Collection[RawAddress],
         again: bool = False,
+        ours: Ours | None = None,
     ) -> Span:
-        span = await super().span(above, last, tokens=tokens, again=again)
+        span = await super().span(above, last, tokens=tokens, again=again, ours=ours)
         logs = tuple(one for one in span.logs if one.tx_hash not in self.second_lacks)
         return replace(span, logs=logs)
 
@@ -78,10 +80,11 @@ class Forked(FakeChain):
         *,
         tokens: Collection[RawAddress],
         again: bool = False,
+        ours: Ours | None = None,
     ) -> Span:
         if again and self.second:
-            return await self.second.span(above, last, tokens=tokens)
-        return await super().span(above, last, tokens=tokens)
+            return await self.second.span(above, last, tokens=tokens, ours=ours)
+        return await super().span(above, last, tokens=tokens, ours=ours)
 
 
 class Polygon(FakeChain):
@@ -101,8 +104,9 @@ class Polygon(FakeChain):
         *,
         tokens: Collection[RawAddress],
         again: bool = False,
+        ours: Ours | None = None,
     ) -> Span:
-        span = await super().span(above, last, tokens=tokens, again=again)
+        span = await super().span(above, last, tokens=tokens, again=again, ours=ours)
         read = await super().blocks(BlockNumber(above + 1), last, tokens=tokens)
         moves = tuple(m for block in read for m in self._moves(block, again=again))
         return replace(span, moves=moves)

@@ -15,7 +15,7 @@ same calls make the same hashes, always.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -180,19 +180,14 @@ class FakeChain:
         return await fake_blocks.only_ours(read, ours) if ours else read
 
     async def logs(
-        self,
-        above: BlockNumber,
-        last: BlockNumber,
-        block: BlockHash,
-        *,
-        tokens: Collection[RawAddress],
+        self, above: BlockNumber, last: BlockNumber, block: BlockHash, **asked: Any
     ) -> Sequence[TokenLog]:
         """Return the logs of blocks that are still there."""
         self._asked("logs")
         if not self._has(last, block):
             raise InconsistentChain("fake: another block is in the place of one that was read")
         mined = self._blocks[above + 1 : last + 1]
-        return [log for one in mined for log in seen(one, tokens, self.hidden).logs]
+        return [log for one in mined for log in seen(one, asked["tokens"], self.hidden).logs]
 
     async def span(
         self,
@@ -201,6 +196,7 @@ class FakeChain:
         *,
         tokens: Collection[RawAddress],
         again: bool = False,
+        ours: Ours | None = None,  # noqa: ARG002  its logs are of blocks that are there
     ) -> Span:
         """Return the logs of a range; another endpoint hides none."""
         self._asked("span")

@@ -137,11 +137,13 @@ class ChainClient(Protocol):
         """
         ...
 
-    async def holdings(self, at: Header, asked: Sequence[Holding]) -> list[Amount]:
+    async def holdings(
+        self, at: Header, asked: Sequence[Holding], *, again: bool = False
+    ) -> list[Amount]:
         """Return the balances in the state after this block, in order.
 
         A token contract that does not answer is a balance of 0. A node without the block's
-        state, or without the block, is an outage.
+        state, or without the block, is an outage. `again` as for a span.
         """
         ...
 

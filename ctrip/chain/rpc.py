@@ -185,13 +185,16 @@ class RpcChain:
             raise ChainOutage("; ".join(faults))
         return next(filter(None, said), None)
 
-    async def holdings(self, at: Header, asked: Sequence[Holding]) -> list[Amount]:
+    async def holdings(
+        self, at: Header, asked: Sequence[Holding], *, again: bool = False
+    ) -> list[Amount]:
         """Return the balances in the state after this block, in order."""
 
         async def ask(provider: Provider) -> list[Amount]:
             return await coins.holdings(provider, at, asked)
 
-        return await self._endpoints.ask(ask) if asked else []
+        ask_one = self._endpoints.ask_another if again else self._endpoints.ask
+        return await ask_one(ask) if asked else []
 
     async def moves(self, at: Header) -> list[NativeMove] | None:
         """Return what contracts moved in a block; None where no endpoint traces."""

@@ -23,7 +23,8 @@ from ctrip import logs
 from ctrip.core.ids import NATIVE, PaymentId, RawAddress
 from ctrip.core.scan import Cursor
 from ctrip.flows.on_chain import OnChain
-from ctrip.flows.weigh import Seen, Unnamed, at_cursor, heavier
+from ctrip.flows.unnamed import Seen, Unnamed
+from ctrip.flows.weigh import at_cursor, heavier
 from ctrip.store import audits, blocks, payment_sets
 from ctrip.store.audits import BEFORE_ALL, Round
 from ctrip.store.payment_sets import Held
@@ -50,6 +51,12 @@ class Auditor(OnChain):
         self._findings = 0
 
     async def run_once(self) -> bool:
+        """Do a pass; raise EndpointsDisagree at its end if they do on what was found."""
+        more = await self._pass()
+        self._unnamed.complain()
+        return more
+
+    async def _pass(self) -> bool:
         """Look at the next addresses, unless a gap is open or the round has ended lately."""
         async with connection(self._pool) as conn:
             cursor = await blocks.whole(conn, self.chain.name)
@@ -91,7 +98,13 @@ class Auditor(OnChain):
             ]
             for one, has in await heavier(self._client, at, held):
                 self._unnamed.add(
-                    Seen(payment_id=one.payment_id, asset=asset, balance=has, block=at)
+                    Seen(
+                        payment_id=one.payment_id,
+                        owner=one.owner,
+                        asset=asset,
+                        balance=has,
+                        block=at,
+                    )
                 )
                 self._findings += 1
         self._addresses += len(some)

@@ -7,12 +7,16 @@ after a restart.
 import asyncio
 from typing import TypeVar
 
-from ctrip.chain.client import ChainClient
+from ctrip.chain.client import ChainClient, ChainOutage
 from ctrip.clock import Clock
 from ctrip.core.chains import Chain
 from ctrip.store.pool import Pool
 
 D = TypeVar("D", bound="OnChain")
+
+
+class EndpointsDisagree(ChainOutage):
+    """What one endpoint showed is not so to another."""
 
 
 class OnChain:

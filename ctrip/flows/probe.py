@@ -27,7 +27,8 @@ from ctrip.core.scan import Cursor, unnamed_blocks
 from ctrip.flows.apply import apply
 from ctrip.flows.on_chain import OnChain
 from ctrip.flows.trace_back import Search, Suspect
-from ctrip.flows.weigh import OPEN_MAX, Seen, Unnamed, at_cursor, heavier_at_cursor, hold, is_final
+from ctrip.flows.unnamed import Seen, Unnamed
+from ctrip.flows.weigh import OPEN_MAX, at_cursor, heavier_at_cursor, hold, is_final
 from ctrip.store import blocks, own_moves, payment_sets
 from ctrip.store.payment_sets import Held
 from ctrip.store.pool import connection, transaction
@@ -54,7 +55,15 @@ class Probe(OnChain):
         self._clear: Cursor | None = None
 
     async def run_once(self) -> bool:
-        """Look into the balances that rose; return True if some are left to look into."""
+        """Look into the balances that rose; return True if some are left to look into.
+
+        Raise EndpointsDisagree at the end if they do on what was found.
+        """
+        more = await self._pass()
+        self._unnamed.complain()
+        return more
+
+    async def _pass(self) -> bool:
         if not self.chain.internal or self.chain.native is not NativeSource.TRANSACTIONS:
             return False
         async with connection(self._pool) as conn:
@@ -186,7 +195,13 @@ class Probe(OnChain):
     def _remember(self, search: Search) -> None:
         """Keep what nobody names until its block is final."""
         self._left |= search.left
-        for payment_id, balance, block in search.unnamed:
+        for suspect, balance, block in search.unnamed:
             self._unnamed.add(
-                Seen(payment_id=payment_id, asset=NATIVE, balance=balance, block=block)
+                Seen(
+                    payment_id=suspect.payment_id,
+                    owner=suspect.owner,
+                    asset=NATIVE,
+                    balance=balance,
+                    block=block,
+                )
             )

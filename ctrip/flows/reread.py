@@ -17,14 +17,14 @@ from typing import Final
 from msgspec.structs import replace
 
 from ctrip import logs
-from ctrip.chain.client import ChainOutage, InconsistentChain, Ours
+from ctrip.chain.client import InconsistentChain, Ours
 from ctrip.core.blocks import Span
 from ctrip.core.chains import NativeSource
 from ctrip.core.ids import NATIVE, Asset, BlockHash, BlockNumber, RawAddress, TxHash
 from ctrip.core.matching import Found
 from ctrip.core.scan import BLOCKS_KNOWN_MAX, SPAN_BLOCKS_MAX
 from ctrip.flows.find import find, lookup, only_ours, tokens_of
-from ctrip.flows.on_chain import OnChain
+from ctrip.flows.on_chain import EndpointsDisagree, OnChain
 from ctrip.flows.rescan import credit, hold_head, unrecorded
 from ctrip.store import blocks, payment_sets, rescans
 from ctrip.store.pool import connection, transaction
@@ -43,10 +43,6 @@ NAMED_MAX: Final = 3  # transfers that health speaks of
 Deed = tuple[BlockHash, TxHash, Asset, RawAddress]
 
 log = logs.get("ctrip.reread")
-
-
-class EndpointsDisagree(ChainOutage):
-    """Final blocks are not the same to two endpoints."""
 
 
 class Rereader(OnChain):

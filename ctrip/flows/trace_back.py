@@ -68,7 +68,7 @@ class Search:
         suspects: Sequence[Suspect],
     ) -> None:
         self.found: dict[TransferKey, Found] = {}
-        self.unnamed: list[tuple[PaymentId, Amount, Header]] = []  # what was held after a block
+        self.unnamed: list[tuple[Suspect, Amount, Header]] = []  # what was held after a block
         self.left: dict[PaymentId, Amount] = {}  # beyond the record still, of those searched
         self.broken_off = False
         self._chain = chain
@@ -150,7 +150,7 @@ class Search:
         self._note(one, await self._balance(one, header), header)
 
     def _note(self, one: Suspect, balance: Amount, at: Header) -> None:
-        self.unnamed.append((one.payment_id, balance, at))
+        self.unnamed.append((one, balance, at))
 
     async def _look(self, header: Header) -> None:
         """Read one block with all that contracts moved in it; it may explain several suspects."""

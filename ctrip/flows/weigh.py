@@ -1,9 +1,7 @@
 """Compare what addresses hold with what is on record for them: the scales.
 
 A balance that is higher than all known transfers says that money came which nobody named
-yet. That is never credited by itself while it may still be named, or taken back by a reorg:
-what was seen is remembered together with its block, and when that block is final, it counts.
-What is remembered is in memory only; whoever starts again sees the same balances again.
+yet (unnamed.py).
 
 What our own transactions moved, and paid for gas, is on record too. What is lower than the
 record is nothing: the operator moved money on by other means, as they may. So money that comes
@@ -11,28 +9,21 @@ to an address from which as much was taken so stays hidden from the scales; only
 a log or a trace can show it.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
-
-from msgspec import Struct
 
 from ctrip import logs
 from ctrip.chain.client import ChainClient, ChainOutage, InconsistentChain
 from ctrip.core.blocks import Header, Holding
 from ctrip.core.chains import Chain
-from ctrip.core.changes import BalanceRead, Change
-from ctrip.core.ids import Amount, Asset, BlockHash, BlockNumber, ChainName, PaymentId
+from ctrip.core.ids import Amount, BlockHash, ChainName
 from ctrip.core.scan import Cursor
-from ctrip.flows.apply import apply
-from ctrip.flows.on_chain import OnChain
-from ctrip.store import blocks, own_moves, payment_sets
+from ctrip.store import blocks, payment_sets
 from ctrip.store.payment_sets import Held
-from ctrip.store.pool import Conn, Pool, connection, transaction
+from ctrip.store.pool import Conn, Pool, connection
 
 ADDRESSES_PER_CALL_MAX: Final = 300  # what public nodes compute within the gas of one call
 OPEN_MAX: Final = 20_000  # open payments looked at in one go; the others by the slow round
-CREDITS_PER_PASS_MAX: Final = 500  # balances that count at once, so that a pass stays short
 # Blocks a watcher may have read since a slower flow began; if more, that flow looks again.
 BLOCKS_SINCE_MAX: Final = 256
 UNKNOWN: Final = BlockHash("")
@@ -57,11 +48,14 @@ async def heavier(
     return [(one, has) for one, has in zip(held, balances, strict=True) if has > one.amount]
 
 
-async def weighed(client: ChainClient, at: Header, asked: Sequence[Holding]) -> list[Amount]:
-    """Return balances, in as few calls as can be."""
+async def weighed(
+    client: ChainClient, at: Header, asked: Sequence[Holding], *, again: bool = False
+) -> list[Amount]:
+    """Return balances, in as few calls as can be; `again` asks another endpoint."""
     balances: list[Amount] = []
     for start in range(0, len(asked), ADDRESSES_PER_CALL_MAX):
-        balances += await client.holdings(at, asked[start : start + ADDRESSES_PER_CALL_MAX])
+        some = asked[start : start + ADDRESSES_PER_CALL_MAX]
+        balances += await client.holdings(at, some, again=again)
     return balances
 
 
@@ -107,73 +101,3 @@ async def hold(conn: Conn, chain: ChainName, at: Header | Cursor) -> bool:
         return cursor is not None
     known = await blocks.known(conn, chain, count_max=BLOCKS_SINCE_MAX)
     return known.get(at.number) == at.hash
-
-
-class Seen(Struct, frozen=True, kw_only=True):
-    """A balance beyond the record, which no transaction explained when it was read."""
-
-    payment_id: PaymentId
-    asset: Asset
-    balance: Amount
-    block: Header
-
-
-class Unnamed(OnChain):
-    """The balances of one chain that count when the block they were read at is final."""
-
-    def begin(self) -> None:
-        """Set up what is remembered between passes."""
-        self._waiting: dict[tuple[PaymentId, Asset, BlockNumber], Seen] = {}
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    def add(self, seen: Seen) -> None:
-        """Remember a balance; one that was read at the same height before was of another branch."""
-        self._waiting[seen.payment_id, seen.asset, seen.block.number] = seen
-
-    def clear(self) -> None:
-        """Forget all: they are looked for again."""
-        self._waiting.clear()
-
-    async def credit(self, finalized: BlockNumber) -> list[Seen]:
-        """Let count what is final by now; return what a reorg took away, to be looked for again.
-
-        The oldest come first: each counts what is beyond the record with those before it.
-        """
-        ready = [one for one in self._waiting.values() if one.block.number <= finalized]
-        due = sorted(ready, key=lambda one: one.block.number)[:CREDITS_PER_PASS_MAX]
-        if not due:
-            return []
-        numbers = sorted({one.block.number for one in due})
-        on_chain = set(await self._client.headers(numbers))
-        counting = [one for one in due if one.block in on_chain]
-        asked = [(one.payment_id, one.asset, one.block.number) for one in counting]
-        changes: dict[PaymentId, list[Change]] = defaultdict(list)
-        now = self._clock.now()
-        async with transaction(self._pool) as conn:
-            moved = await own_moves.moved(conn, self.chain.name, asked)
-            for one, amount in zip(counting, moved, strict=True):
-                changes[one.payment_id].append(self._read(one, amount))
-            events = await apply(conn, changes, now=now)
-        for one in due:
-            del self._waiting[one.payment_id, one.asset, one.block.number]
-        if events:
-            self._news.set()
-        return [one for one in due if one.block not in on_chain]
-
-    def _read(self, seen: Seen, moved: int) -> BalanceRead:
-        log.info(
-            "a balance beyond the record is final",
-            chain=self.chain.name,
-            payment_id=str(seen.payment_id),
-            asset=seen.asset,
-            block=seen.block.number,
-        )
-        return BalanceRead(
-            chain=self.chain.name,
-            asset=seen.asset,
-            balance=seen.balance,
-            block=seen.block,
-            moved=moved,
-        )

@@ -4,17 +4,20 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from ctrip.chain.client import ChainOutage
-from ctrip.core.blocks import Header, Holding, NativeMove
+from msgspec.structs import replace
+
+from ctrip.chain.client import ChainOutage, EndpointState
+from ctrip.core.blocks import Header, Holding, NativeMove, Opinion
 from ctrip.core.changes import Change, TransferSeen
 from ctrip.core.ids import Amount, BlockNumber, PaymentId, RawAddress, TxHash
-from ctrip.core.payment import Payment
+from ctrip.core.payment import Payment, Transfer
 from ctrip.flows.apply import apply
 from ctrip.flows.audit import ROUND_SECONDS_MIN, Auditor
 from ctrip.flows.find import find
 from ctrip.flows.probe import Probe
 from ctrip.store.pool import Pool, transaction
 from tests.flows.world import USD, World
+from tests.support import fake_blocks
 from tests.support.fake_chain import FakeChain
 
 PASSES_MAX = 50
@@ -31,11 +34,13 @@ class ShyChain(FakeChain):
         self.taken: Counter[RawAddress] = Counter()  # native coin that was moved on
         self.after_moves: Callable[[], Awaitable[None]] | None = None
 
-    async def holdings(self, at: Header, asked: Sequence[Holding]) -> list[Amount]:
+    async def holdings(
+        self, at: Header, asked: Sequence[Holding], *, again: bool = False
+    ) -> list[Amount]:
         if self.state_depth is not None and at.number < self.tip.number - self.state_depth:
             self.asked["holdings"] += 1
             raise ChainOutage("fake: missing trie node")
-        balances = await super().holdings(at, asked)
+        balances = await super().holdings(at, asked, again=again)
         return [
             Amount(max(0, has - self.taken[one.owner]))
             for one, has in zip(asked, balances, strict=True)
@@ -55,6 +60,45 @@ def a_probe(world: World, pool: Pool | None = None) -> Probe:
     """Return a probe that remembers nothing, as after a restart."""
     on = world.pool if pool is None else pool
     return Probe(world.served, world.chain, on, world.clock, world.news)
+
+
+class TwoMinds(ShyChain):
+    """A chain with endpoints that do not show the same balances."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.traces = False
+        self.invented: dict[RawAddress, int] = {}  # by the first endpoint
+        self.second_forgets = False  # what was before the newest block
+        self.has_third = False  # which shows what the first one does
+
+    def endpoints(self) -> Sequence[EndpointState]:
+        return [*super().endpoints()] * (3 if self.has_third else 2)
+
+    async def holdings(
+        self, at: Header, asked: Sequence[Holding], *, again: bool = False
+    ) -> list[Amount]:
+        if again and self.second_forgets:
+            raise ChainOutage("fake: missing trie node")
+        balances = await super().holdings(at, asked, again=again)
+        more = {} if again else self.invented
+        return [
+            Amount(has + more.get(one.owner, 0)) for one, has in zip(asked, balances, strict=True)
+        ]
+
+    async def opinion(self, transfer: Transfer) -> Opinion:
+        asked = [Holding(transfer.key.asset, transfer.key.recipient)]
+        at = (await self.headers([transfer.block_number]))[0]
+        [first] = await self.holdings(at, asked)
+        [second] = await self.holdings(at, asked, again=True)
+        why = "it shows less"
+        if first < transfer.amount:
+            return Opinion(agrees=False, first="", second="endpoints 1 and 2", why=why)
+        if second >= transfer.amount:
+            return fake_blocks.opinion("")
+        if self.has_third:
+            return replace(fake_blocks.opinion(""), outvoted="fake, endpoint 2 of 3", why=why)
+        return fake_blocks.opinion(why)
 
 
 async def probe(world: World, looking: Probe | None = None) -> None:

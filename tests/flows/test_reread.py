@@ -10,10 +10,10 @@ from ctrip.core import scan
 from ctrip.core.chains import NativeSource
 from ctrip.core.ids import ChainName, RawAddress
 from ctrip.core.payment import Status
+from ctrip.flows.on_chain import EndpointsDisagree
 from ctrip.flows.reread import (
     REREAD_BLOCKS_MIN,
     REREAD_SECONDS_MAX,
-    EndpointsDisagree,
     Rereader,
 )
 from ctrip.store.pool import DatabaseOutage, Pool

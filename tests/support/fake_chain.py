@@ -220,9 +220,11 @@ class FakeChain:
         self._asked("transaction")
         return fake_blocks.looked_up(self._blocks, self._pool, tx_hash)
 
-    async def holdings(self, at: Header, asked: Sequence[Holding]) -> list[Amount]:
+    async def holdings(
+        self, at: Header, asked: Sequence[Holding], *, again: bool = False
+    ) -> list[Amount]:
         """Add up what came to each address until then, and what went."""
-        self._asked("holdings")
+        self._asked("holdings again" if again else "holdings")
         if not self._has(at.number, at.hash):
             raise ChainOutage("fake: the block is unknown")
         sums = fake_blocks.held(self._blocks[: at.number + 1])

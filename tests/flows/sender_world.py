@@ -70,6 +70,7 @@ class Shop(Struct):
     mode: Mode = "up"
     enabled: bool = True
     there: bool = True
+    disabled: int = 0  # times; what was on the wire then may have been ended meanwhile
 
 
 class OnTheWire(Struct, eq=False):
@@ -132,7 +133,7 @@ class Seat:
         endpoint = urlsplit(url).path[1:]
         shop = self._world.check(endpoint, body, headers)
         outcome = ANSWERS[shop.mode]
-        since = self._world.clock.now()
+        since, disabled = self._world.clock.now(), shop.disabled
         if shop.mode == "slow":
             request = OnTheWire(endpoint, since, asyncio.get_running_loop().create_future())
             self.waiting.append(request)
@@ -142,7 +143,7 @@ class Seat:
             finally:
                 self.waiting.remove(request)
         late = self._world.clock.now() - since >= LEASE
-        self.unwritten.append(late or not (shop.enabled and shop.there))
+        self.unwritten.append(late or shop.disabled > disabled or not (shop.enabled and shop.there))
         if isinstance(outcome, Delivered):
             self._world.taken.add((headers["webhook-id"], endpoint))
         return outcome
@@ -243,7 +244,9 @@ class SenderWorld:
     async def learn(self) -> None:
         """Note who was disabled for what it answered, and what was promised because of it."""
         for row in await self.rows("SELECT id, enabled FROM endpoints"):
-            self.shops[row["id"]].enabled = row["enabled"]
+            shop = self.shops[row["id"]]
+            shop.disabled += shop.enabled and not row["enabled"]
+            shop.enabled = row["enabled"]
         self.promised |= await self.pairs("deliveries")
         # What one sender's pass made known, the other's may have delivered already.
         self.promised |= {(row["event_id"], row["endpoint_id"]) for row in await self.rows(TOLD)}

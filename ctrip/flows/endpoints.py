@@ -171,8 +171,9 @@ class Endpoints:
         self._keyring.require()
         now = self._clock.now()
         async with transaction(self._pool) as conn:
-            own(await endpoints.hold(conn, endpoint_id))
+            found = own(await endpoints.hold(conn, endpoint_id))
             if occasion and (sealed := await endpoint_secrets.find(conn, occasion)):
+                await self._stops.stop(endpoint_id, found.revision)  # the first try may not have
                 return self._keyring.told_again(endpoint_id, sealed)
             before = await endpoint_secrets.live(conn, endpoint_id, now=now)
             kind = signature or self._keyring.kind(before)

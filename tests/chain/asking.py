@@ -15,7 +15,8 @@ from ctrip.settings import Secret
 from tests.chain.lying_node import CHAIN_ID, TOKEN, LyingNode, word
 from tests.support.clock import FakeClock
 
-TIMEOUT_SECONDS = 0.5
+TIMEOUT_SECONDS = 10.0  # longer than a busy machine keeps a node waiting
+HANG_SECONDS = 0.5  # where a node is known to hang
 FINALITY_DEPTH = 12
 
 

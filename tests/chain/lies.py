@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.chain.asking import HANG_SECONDS
 from tests.chain.lying_node import BLOCKS, LOGS, PATH, RECEIPTS, Json, LyingNode, word
 
 
@@ -30,7 +31,7 @@ TRANSPORT_FAULTS: dict[str, tuple[Callable[[list[Json]], Any], str]] = {
     "503": (response(status=503), "HTTP status 503"),
     "redirect": (response(status=307, headers={"Location": PATH}), "HTTP status 307"),
     "no content": (response(status=204), "HTTP status 204"),
-    "hung": (lambda _: "hang", "no answer within 0.5 seconds"),
+    "hung": (lambda _: "hang", f"no answer within {HANG_SECONDS} seconds"),
     "a number": (lambda _: 5, "has not the shape"),
     "a text": (lambda _: "limit exceeded", "has not the shape"),
     "a list of numbers": (lambda _: [1, 2], "has not the shape"),

@@ -4,7 +4,7 @@ import pytest
 
 from ctrip.chain.client import ChainOutage, InconsistentChain
 from ctrip.chain.rpc import RpcChain
-from tests.chain.asking import client_of, hashes, numbers, read, read_span
+from tests.chain.asking import HANG_SECONDS, client_of, hashes, numbers, read, read_span
 from tests.chain.lies import DOWN, down, response
 from tests.chain.lying_node import (
     BLOCKS,
@@ -57,7 +57,7 @@ async def test_the_chain_id_is_asked_again_at_every_switch(
 
 async def test_one_of_three_is_enough() -> None:
     async with lying_node() as one, lying_node() as two, lying_node() as three:
-        chain = client_of(one, two, three)
+        chain = client_of(one, two, three, timeout_seconds=HANG_SECONDS)
         down(one)
         two.lie_about("eth_chainId", lambda _: "hang")
         for _ in range(3):

@@ -7,7 +7,7 @@ import pytest
 
 from ctrip.chain.client import ChainOutage, InconsistentChain
 from ctrip.chain.rpc import RpcChain
-from tests.chain.asking import client_of, read
+from tests.chain.asking import HANG_SECONDS, client_of, read
 from tests.chain.lies import TRANSPORT_FAULTS, WRONG_FIELDS, wrong_field
 from tests.chain.lying_node import BLOCKS, PATH, Json, LyingNode
 
@@ -18,12 +18,12 @@ async def every_fault(node: LyingNode) -> Iterable[Exception]:
     lies = [lie for lie, _ in TRANSPORT_FAULTS.values()]
     for lie in (*lies, *(wrong_field(n, v) for n, v in WRONG_FIELDS), shown_url(node)):
         node.lie_about(BLOCKS, lie)
-        faults.append(await fault_of(client_of(node)))
+        faults.append(await fault_of(client_of(node, timeout_seconds=HANG_SECONDS)))
     node.tell_the_truth()
     node.chain_id = 1
     gone = node.url.replace("127.0.0.1:", "127.0.0.1:1")
     for urls in ([node.url], [node.url] * 2, [gone], [f"http://{PATH}"], [PATH]):
-        faults.append(await fault_of(client_of(*urls)))  # noqa: PERF401
+        faults.append(await fault_of(client_of(*urls, timeout_seconds=HANG_SECONDS)))  # noqa: PERF401
     return faults
 
 

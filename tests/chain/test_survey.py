@@ -17,6 +17,7 @@ from ctrip.core.finality import Depth
 from ctrip.core.ids import ChainName, RawAddress
 from ctrip.settings import Secret
 from ctrip.wallet.derive import checksum
+from tests.chain.asking import HANG_SECONDS, TIMEOUT_SECONDS
 from tests.chain.lies import response
 from tests.chain.lying_node import HEIGHT, PATH, LyingNode
 from tests.support.anvil import INVALID, Anvil, running_anvil
@@ -25,7 +26,6 @@ from tests.support.rpc_proxy import RpcProxy, proxy
 
 NAME = ChainName("testnet")
 NOTHING_THERE = RawAddress("0x" + "ab" * 20)
-TIMEOUT_SECONDS = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -67,19 +67,19 @@ def a_chain(*tokens: Token, chain_id: int = 31337) -> Chain:
     )
 
 
-async def look(chain: Chain, *urls: str) -> list[Survey]:
+async def look(chain: Chain, *urls: str, seconds: float = TIMEOUT_SECONDS) -> list[Survey]:
     secrets = [Secret(url) for url in urls]
-    return await survey(chain, secrets, SystemClock(), timeout_seconds=TIMEOUT_SECONDS)
+    return await survey(chain, secrets, SystemClock(), timeout_seconds=seconds)
 
 
-async def look_once(chain: Chain, url: str) -> Survey:
-    [seen] = await look(chain, url)
+async def look_once(chain: Chain, url: str, seconds: float = TIMEOUT_SECONDS) -> Survey:
+    [seen] = await look(chain, url, seconds=seconds)
     return seen
 
 
-async def faults_of(chain: Chain, *urls: str) -> list[str]:
+async def faults_of(chain: Chain, *urls: str, seconds: float = TIMEOUT_SECONDS) -> list[str]:
     secrets = [Secret(url) for url in urls]
-    return await verify_tokens(chain, secrets, timeout_seconds=TIMEOUT_SECONDS)
+    return await verify_tokens(chain, secrets, timeout_seconds=seconds)
 
 
 async def test_a_good_endpoint_is_described(anvil: Anvil, dollar: Token) -> None:
@@ -142,7 +142,7 @@ LESS: list[tuple[str, str, Callable[[Survey], bool]]] = [
     ("no traces", "", lambda seen: not seen.traces),
     ("HTML", "the answer is not JSON", lambda seen: seen.head is None),
     ("429 with Retry-After", "HTTP status 429", lambda seen: seen.head is None),
-    ("stall", "no answer within 0.5 seconds", lambda seen: seen.head is None),
+    ("stall", f"no answer within {HANG_SECONDS} seconds", lambda seen: seen.head is None),
 ]
 
 
@@ -151,7 +151,8 @@ async def test_what_an_endpoint_cannot_do_is_told(
     between: RpcProxy, name: str, fault: str, holds: Callable[[Survey], bool]
 ) -> None:
     await between.plays(name)
-    seen = await look_once(a_chain(), between.url)
+    seconds = HANG_SECONDS if name == "stall" else TIMEOUT_SECONDS
+    seen = await look_once(a_chain(), between.url, seconds)
     assert seen.fault.startswith(fault)
     assert bool(seen.fault) == bool(fault)
     assert holds(seen)
@@ -160,9 +161,9 @@ async def test_what_an_endpoint_cannot_do_is_told(
 async def test_a_question_without_an_answer_is_open(node: LyingNode) -> None:
     node.lie_about("eth_call", lambda _: "hang")
     node.lie_about("debug_traceBlockByHash", response(text="<html>busy</html>"))
-    seen = await look_once(a_chain(a_token(NOTHING_THERE)), node.url)
+    seen = await look_once(a_chain(a_token(NOTHING_THERE)), node.url, HANG_SECONDS)
     assert (seen.head, seen.logs_by_hash) == (HEIGHT, True)
-    assert seen.unclear["balances_at_once"] == "no answer within 0.5 seconds"
+    assert seen.unclear["balances_at_once"] == f"no answer within {HANG_SECONDS} seconds"
     assert seen.unclear["traces"] == "the answer is not JSON"
     assert (seen.balances_at_once, seen.tokens) == (False, [])
 
@@ -240,7 +241,7 @@ async def test_an_endpoint_that_does_not_answer_leaves_it_open(
 ) -> None:
     await between.plays(name)
     listed = a_token(RawAddress(dollar.contract.lower()), decimals=18)
-    assert await faults_of(a_chain(listed), between.url) == []
+    assert await faults_of(a_chain(listed), between.url, seconds=HANG_SECONDS) == []
 
 
 async def test_an_endpoint_of_another_chain_says_nothing_about_tokens(

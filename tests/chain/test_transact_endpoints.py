@@ -10,6 +10,7 @@ from ctrip.chain.rpc import RpcChain
 from ctrip.chain.verdicts import SEND
 from ctrip.core.ids import NATIVE, RawAddress
 from ctrip.core.outgoing import Sent, Verdict
+from tests.chain.asking import HANG_SECONDS, client_of
 from tests.chain.lying_node import PATH, Json, LyingNode, says
 from tests.chain.paying import ETHER, SENDER, a_signed, an_outgoing
 from tests.chain.transacting import a_strict_anvil, taken, transactor_of
@@ -167,8 +168,9 @@ LIES = {
 
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
 async def test_what_is_no_answer_is_no_success(
-    node: LyingNode, chain: RpcChain, lie: Callable[[list[Json]], Json]
+    node: LyingNode, lie: Callable[[list[Json]], Json]
 ) -> None:
+    chain = client_of(node, timeout_seconds=HANG_SECONDS)
     takes(node)
     node.lie_about(SEND, lie)
     with pytest.raises(ChainOutage) as outage:
@@ -176,6 +178,7 @@ async def test_what_is_no_answer_is_no_success(
     assert "the transaction may be out all the same" in str(outage.value)
     assert PATH not in str(outage.value)
     assert "127.0.0.1" not in str(outage.value)
+    await chain.close()
 
 
 @pytest.mark.parametrize("status", [400, 500])

@@ -9,27 +9,28 @@ from msgspec import json
 from ctrip.chain.client import ChainOutage
 from ctrip.chain.response import ANSWER_BYTES_MAX
 from ctrip.chain.rpc import RpcChain
-from tests.chain.asking import client_of, hashes, read, read_one
+from tests.chain.asking import HANG_SECONDS, TIMEOUT_SECONDS, client_of, hashes, read, read_one
 from tests.chain.lies import TRANSPORT_FAULTS, response
 from tests.chain.lying_node import BLOCKS, LOGS, RECEIPTS, Json, LyingNode, lying_node
 from tests.support.clock import FakeClock
 
 
 @pytest.mark.parametrize("name", TRANSPORT_FAULTS)
-async def test_a_broken_answer_is_an_outage(
-    chain: RpcChain, node: LyingNode, clock: FakeClock, name: str
-) -> None:
+async def test_a_broken_answer_is_an_outage(node: LyingNode, clock: FakeClock, name: str) -> None:
     lie, words = TRANSPORT_FAULTS[name]
+    seconds = HANG_SECONDS if name == "hung" else TIMEOUT_SECONDS
+    chain = client_of(node, clock=clock, timeout_seconds=seconds)
     node.lie_about(BLOCKS, lie)
     with pytest.raises(ChainOutage, match=f"^testnet: .*{words}"):
         await read(chain)
     node.tell_the_truth()
     clock.move(seconds=10)  # one of them asked for that
     assert len(await read(chain)) == 3  # and one that passes
+    await chain.close()
 
 
 async def test_an_answer_without_end_is_cut_off(node: LyingNode) -> None:
-    chain = client_of(node, timeout_seconds=10)
+    chain = client_of(node)
     node.lie_about(BLOCKS, response(body=b" " * (ANSWER_BYTES_MAX + 1)))
     with pytest.raises(ChainOutage, match="the answer is too long"):
         await read_one(chain)
@@ -43,7 +44,7 @@ async def test_a_bomb_is_not_unpacked(chain: RpcChain, node: LyingNode) -> None:
         return packed
 
     node.lie_about(BLOCKS, bomb)
-    with pytest.raises(ChainOutage, match=r"the answer is too long|no answer within"):
+    with pytest.raises(ChainOutage, match="the answer is too long"):
         await read(chain)
 
 

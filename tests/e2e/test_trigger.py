@@ -14,11 +14,12 @@ import pytest
 from ctrip.client.aio import AsyncClient
 from ctrip.client.models import Payment
 from ctrip.core.plays import SWEPT, Case
-from tests.e2e.test_dev import WARM_SECONDS_MAX, Dev
+from tests.e2e.test_dev import Dev
 from tests.support.gateway import CTRIP
 from tests.support.receiver import receiver
 from tests.support.waiting import until
 
+START_SECONDS_MAX: Final = 60.0  # a cold or busy machine; test_dev says how fast it is
 PLAY_SECONDS_MAX: Final = 90.0
 WAY: Final = ["created", "detected", "confirmed", "paid", "settled"]
 
@@ -57,7 +58,7 @@ async def test_each_case_is_played_and_told(home: Path) -> None:
     async with receiver() as own:
         dev = Dev(home, own.url)
         try:
-            await until("ctrip dev serves", dev.serves, seconds=WARM_SECONDS_MAX)
+            await until("ctrip dev serves", dev.serves, seconds=START_SECONDS_MAX)
             async with AsyncClient(dev.card["url"], dev.card["api_key"]) as ctrip:
                 made = {
                     case: await ctrip.create_payment("anvil", 1_000, test_case=case)

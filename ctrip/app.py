@@ -112,6 +112,7 @@ async def serve(
 
 def start(gateway: Gateway, sender: Sender) -> list[asyncio.Task[None]]:
     """Start every duty as a task of its own, so that none can stop another."""
+    duty = partial(begin, gateway, None)
     tasks = []
     for watcher in gateway.watchers.values():
         tasks += watch(gateway, watcher)
@@ -122,20 +123,21 @@ def start(gateway: Gateway, sender: Sender) -> list[asyncio.Task[None]]:
     leases = gateway.leases.run_once
     return [
         *tasks,
-        duty(gateway, "deliver", sender.run_once, DELIVERY_POLL_SECONDS, nudge=gateway.wake),
-        duty(gateway, "replay", replay, REPLAY_SECONDS),
-        duty(gateway, "prune", prune, PRUNE_SECONDS),
-        duty(gateway, "leases", leases, RENEW_SECONDS, nudge=bell.connected),
-        duty(gateway, "bell", bell.run_once, LOOK_SECONDS, nudge=bell.wake),
-        duty(gateway, "keys", keybook.run_once, READ_SECONDS),
-        duty(gateway, "key uses", keybook.uses.run_once, USES_SECONDS),
-        duty(gateway, "stream", audience.run_once, POLL_SECONDS, nudge=audience.wake),
+        duty("deliver", sender.run_once, DELIVERY_POLL_SECONDS, nudge=gateway.wake),
+        duty("replay", replay, REPLAY_SECONDS),
+        duty("prune", prune, PRUNE_SECONDS),
+        duty("leases", leases, RENEW_SECONDS, nudge=bell.connected),
+        duty("bell", bell.run_once, LOOK_SECONDS, nudge=bell.wake),
+        duty("keys", keybook.run_once, READ_SECONDS),
+        duty("key uses", keybook.uses.run_once, USES_SECONDS),
+        duty("stream", audience.run_once, POLL_SECONDS, nudge=audience.wake),
     ]
 
 
 def watch(gateway: Gateway, watcher: Watcher) -> list[asyncio.Task[None]]:
     """Start the duties of one chain."""
     chain = watcher.chain
+    duty = partial(begin, gateway, chain)
     look, wake = watcher.pause_seconds, watcher.wake
     common = (gateway.pool, gateway.clock, gateway.news)
     seeing = (chain, gateway.clients[chain.name], *common)
@@ -150,17 +152,15 @@ def watch(gateway: Gateway, watcher: Watcher) -> list[asyncio.Task[None]]:
         "reconcile": (Reconciler(*seeing).run_once, RECONCILE_SECONDS),
     }
     return [
-        turn(gateway, "watch", chain, watcher.run_once, look, nudge=wake),
-        *(
-            turn(gateway, verb, chain, run_once, seconds)
-            for verb, (run_once, seconds) in duties.items()
-        ),
+        duty("watch", watcher.run_once, look, nudge=wake),
+        *(duty(verb, run_once, seconds) for verb, (run_once, seconds) in duties.items()),
         *settlement(gateway, chain),
     ]
 
 
 def settlement(gateway: Gateway, chain: Chain) -> list[asyncio.Task[None]]:
     """Start the duties that move a chain's money; what is under way is followed in any mode."""
+    duty = partial(begin, gateway, chain)
     mode, common = chain.settlement.mode, (gateway.pool, gateway.clock, gateway.news)
     transactor = gateway.clients[chain.name].transactor()
     moving = (chain, transactor, *common, gateway.signer)
@@ -168,45 +168,35 @@ def settlement(gateway: Gateway, chain: Chain) -> list[asyncio.Task[None]]:
     warn = partial(gateway.health.warns, f"transactions on {chain.name}")
     follower = Follower(*moving, warn=warn)
     if mode is Settles.HOLD:
-        return [turn(gateway, "follow", chain, follower.run_once, FOLLOW_HELD_SECONDS)]
+        return [duty("follow", follower.run_once, FOLLOW_HELD_SECONDS)]
     pause, due = follower.pause_seconds(), asyncio.Event()
     duties = [
-        turn(gateway, "plan", chain, then(plan, due.set), PLAN_SECONDS),
-        turn(gateway, "follow", chain, then(follower.run_once, due.set), pause),
+        duty("plan", then(plan, due.set), PLAN_SECONDS),
+        duty("follow", then(follower.run_once, due.set), pause),
     ]
     if mode is Settles.SWEEP:
         warn = partial(gateway.health.warns, f"sweeps of {chain.name}")
         sweep, refund = Sweeper(*moving, warn=warn).run_once, Refunder(*moving).run_once
         duties += [
-            turn(gateway, "sweep", chain, sweep, SWEEP_SECONDS, nudge=due),
-            turn(gateway, "refund", chain, refund, REFUND_SECONDS),
+            duty("sweep", sweep, SWEEP_SECONDS, nudge=due),
+            duty("refund", refund, REFUND_SECONDS),
         ]
     return duties
 
 
-def turn(
+def begin(
     gateway: Gateway,
+    chain: Chain | None,
     verb: str,
-    chain: Chain,
     run_once: RunOnce,
     seconds: float | Callable[[], float],
     nudge: asyncio.Event | None = None,
 ) -> asyncio.Task[None]:
-    """Start one duty of a chain, which no other process does meanwhile."""
-    in_turn = gateway.leases.in_turn(chain.name, run_once)
-    return duty(gateway, f"{verb} {chain.name}", in_turn, seconds, nudge=nudge)
-
-
-def duty(
-    gateway: Gateway,
-    name: str,
-    run_once: RunOnce,
-    seconds: float | Callable[[], float],
-    nudge: asyncio.Event | None = None,
-) -> asyncio.Task[None]:
-    """Start one duty."""
-    loop = every(seconds, run_once, task=name, health=gateway.health, nudge=nudge)
-    return asyncio.create_task(loop, name=name)
+    """Start one duty; what is of a chain no other process does meanwhile."""
+    if chain:
+        verb, run_once = f"{verb} {chain.name}", gateway.leases.in_turn(chain.name, run_once)
+    loop = every(seconds, run_once, task=verb, health=gateway.health, nudge=nudge)
+    return asyncio.create_task(loop, name=verb)
 
 
 async def end(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -27,7 +27,7 @@ ANSWER_SECONDS_MAX: Final = 5.0  # then a connection is dead, open or not
 CLOSE_SECONDS_MAX: Final = 1.0
 RINGS_SECOND_MAX: Final = 10  # each wakes every sender once
 CHANNEL: Final = "ctrip_news"
-NAME: Final = "ctrip bell"  # in pg_stat_activity
+NAME: Final = "ctrip bell"  # in pg_stat_activity, where the view living_processes looks for it
 
 # What also passes here, because the pool was opened with the same address before: a password
 # that is being changed, a database that is being restored.

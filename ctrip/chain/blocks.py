@@ -73,11 +73,11 @@ async def read(
     blooms: Blooms,
     ours: Ours | None = None,
     *,
-    sparing: bool = False,
+    at_a_glance: bool = False,
 ) -> list[Block]:
     """Return these blocks, all of them, each with what it offers to our addresses."""
     size = HEADERS_PER_BATCH_MAX if asked.coin else BLOCKS_PER_BATCH_MAX
-    glanced = ours if sparing and not asked.coin else None
+    glanced = ours if at_a_glance and not asked.coin else None
 
     async def one(piece: Sequence[BlockNumber]) -> list[Block]:
         if glanced:

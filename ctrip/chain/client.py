@@ -79,7 +79,7 @@ class ChainClient(Protocol):
         *,
         tokens: Collection[RawAddress],
         ours: Ours | None = None,
-        glance: bool = False,
+        at_a_glance: bool = False,
     ) -> list[Block]:
         """Return all blocks first..last, each with its logs of `tokens`, read by its hash.
 
@@ -90,7 +90,7 @@ class ChainClient(Protocol):
         Where the chain shows native moves as logs, these are the blocks' `moves` and `calls`
         is empty.
 
-        At a `glance`, a block has its logs only if its transactions' data names an address of
+        `at_a_glance`, a block has its logs only if its transactions' data names an address of
         ours, and else owes them; unless its moves are logs.
         """
         ...

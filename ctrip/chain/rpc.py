@@ -94,14 +94,16 @@ class RpcChain:
         *,
         tokens: Collection[RawAddress],
         ours: Ours | None = None,
-        glance: bool = False,
+        at_a_glance: bool = False,
     ) -> list[Block]:
         """Return the blocks first..last, all of them, each with its logs of `tokens`, or some."""
         numbers = [BlockNumber(number) for number in range(first, last + 1)]
         asked = self._sought(tokens)
 
         async def ask(provider: Provider) -> list[Block]:
-            return await blocks.read(provider, numbers, asked, self._blooms, ours, sparing=glance)
+            return await blocks.read(
+                provider, numbers, asked, self._blooms, ours, at_a_glance=at_a_glance
+            )
 
         if not numbers:
             return []

@@ -142,7 +142,7 @@ class Watcher(OnChain):
             return await self._read_span(cursor, head)
         window = scan.plan(cursor, head)
         assert window is not None  # noqa: S101  the head is above the cursor
-        read = await self._blocks(window, glance=scan.is_glanced_at(self.chain, cursor, head))
+        read = await self._blocks(window, at_a_glance=scan.is_glanced_at(self.chain, cursor, head))
         return Reading(cursor.number, read) if scan.continues(window, read) else None
 
     async def _make_up(self, cursor: Cursor, reading: Reading) -> Cursor:
@@ -242,11 +242,11 @@ class Watcher(OnChain):
             for block, of_block in zip(reading.blocks, moves, strict=True)
         )
 
-    async def _blocks(self, window: Window, *, glance: bool = False) -> tuple[Block, ...]:
+    async def _blocks(self, window: Window, *, at_a_glance: bool = False) -> tuple[Block, ...]:
         ours = lookup(self._pool)
         return tuple(
             await self._client.blocks(
-                window.first, window.last, tokens=self._tokens, ours=ours, glance=glance
+                window.first, window.last, tokens=self._tokens, ours=ours, at_a_glance=at_a_glance
             )
         )
 

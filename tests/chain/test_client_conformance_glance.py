@@ -48,5 +48,5 @@ async def at_a_glance(world: World, above: BlockNumber, us: RawAddress) -> list[
         return [one for one in offered if one == us]
 
     return await world.client.blocks(
-        BlockNumber(above + 1), await tip(world), tokens=[world.token], ours=ours, glance=True
+        BlockNumber(above + 1), await tip(world), tokens=[world.token], ours=ours, at_a_glance=True
     )

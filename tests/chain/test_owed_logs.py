@@ -40,7 +40,7 @@ async def glance(chain: RpcChain, first: int, last: int) -> list[Block]:
         BlockNumber(last),
         tokens=[RawAddress(TOKEN)],
         ours=all_ours,
-        glance=True,
+        at_a_glance=True,
     )
 
 
@@ -97,7 +97,7 @@ async def test_what_goes_to_another_address_of_ours_than_the_one_named_is_seen_w
         return [one for one in offered if one in {US, us_too}]
 
     [block] = await chain.blocks(
-        BlockNumber(4), BlockNumber(4), tokens=[RawAddress(TOKEN)], ours=ours, glance=True
+        BlockNumber(4), BlockNumber(4), tokens=[RawAddress(TOKEN)], ours=ours, at_a_glance=True
     )
     assert [log.recipient for log in block.logs] == [us_too]
 
@@ -105,7 +105,7 @@ async def test_what_goes_to_another_address_of_ours_than_the_one_named_is_seen_w
 async def test_without_tokens_nothing_is_owed(chain: RpcChain, node: LyingNode) -> None:
     name_us(node, 4)
     blocks = await chain.blocks(
-        BlockNumber(3), BlockNumber(4), tokens=[], ours=all_ours, glance=True
+        BlockNumber(3), BlockNumber(4), tokens=[], ours=all_ours, at_a_glance=True
     )
     assert [block.owes_logs for block in blocks] == [False, False]
     assert [block.names_ours for block in blocks] == [False, True]

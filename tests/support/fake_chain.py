@@ -167,14 +167,14 @@ class FakeChain:
         *,
         tokens: Collection[RawAddress],
         ours: Ours | None = None,
-        glance: bool = False,
+        at_a_glance: bool = False,
     ) -> list[Block]:
         """Return a range of blocks, all of it there."""
         self._asked("blocks")
         if last > self.tip.number:
             raise InconsistentChain("fake: a block that should be there is not")
         mined = self._blocks[first : last + 1]
-        if glance and ours:
+        if at_a_glance and ours:
             return await fake_blocks.glanced(mined, tokens, self.hidden, ours)
         read = [seen(one, tokens, self.hidden) for one in mined]
         return await fake_blocks.only_ours(read, ours) if ours else read

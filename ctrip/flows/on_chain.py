@@ -7,12 +7,17 @@ after a restart.
 import asyncio
 from typing import TypeVar
 
+from ctrip import logs
 from ctrip.chain.client import ChainClient, ChainOutage
 from ctrip.clock import Clock
+from ctrip.core.blocks import Opinion
 from ctrip.core.chains import Chain
+from ctrip.core.payment import Transfer
 from ctrip.store.pool import Pool
 
 D = TypeVar("D", bound="OnChain")
+
+log = logs.get("ctrip.chain")
 
 
 class EndpointsDisagree(ChainOutage):
@@ -36,6 +41,14 @@ class OnChain:
         self._clock = clock
         self._news = news
         self.begin()
+
+    async def opinion(self, transfer: Transfer) -> Opinion:
+        """Ask endpoints whether a transfer is there, and name whom most of them outvoted."""
+        opinion = await self._client.opinion(transfer)
+        if opinion.outvoted:
+            name, why = self.chain.name, opinion.why
+            log.warning("endpoint outvoted", chain=name, endpoint=opinion.outvoted, why=why)
+        return opinion
 
     def beside(self, duty: type[D]) -> D:
         """Return another duty that is given the same."""

@@ -124,14 +124,7 @@ class Rereader(OnChain):
         for one in known:
             if one.key not in keys:
                 continue
-            opinion = await self._client.opinion(one)
-            if opinion.outvoted:
-                log.warning(
-                    "endpoint outvoted",
-                    chain=self.chain.name,
-                    endpoint=opinion.outvoted,
-                    why=opinion.why,
-                )
+            opinion = await self.opinion(one)
             if not opinion.agrees:
                 place = f"{one.key.tx_hash} in block {one.block_number}"
                 doubted.append(f"{place}: {opinion.doubt}")

@@ -131,14 +131,7 @@ class Unnamed(OnChain):
 
     async def _is_gone(self, one: Seen) -> bool:
         """Ask all endpoints about a balance that one does not show; True if none does."""
-        opinion = await self._client.opinion(as_transfer(one, self.chain.name))
-        if opinion.outvoted:
-            log.warning(
-                "endpoint outvoted",
-                chain=self.chain.name,
-                endpoint=opinion.outvoted,
-                why=opinion.why,
-            )
+        opinion = await self.opinion(as_transfer(one, self.chain.name))
         if opinion.agrees or not opinion.second:
             self._believe(one)
         elif opinion.first:

@@ -9,7 +9,6 @@ health names both endpoints.
 
 from typing import Final
 
-from ctrip import logs
 from ctrip.core.changes import Change, TransferVouched
 from ctrip.core.errors import OutageError
 from ctrip.core.ids import PaymentId
@@ -18,8 +17,6 @@ from ctrip.flows.on_chain import OnChain
 from ctrip.flows.rescan import hold_head
 from ctrip.store import payment_sets, payments
 from ctrip.store.pool import connection, transaction
-
-log = logs.get("ctrip.vouch")
 
 PAYMENTS_PER_PASS_MAX: Final = 50  # each of their transfers costs a few calls
 
@@ -36,22 +33,18 @@ class Voucher(OnChain):
         name = self.chain.name
         async with connection(self._pool) as conn:
             ids = await payment_sets.unvouched(conn, name, count_max=PAYMENTS_PER_PASS_MAX)
-            held = [await payments.find(conn, payment_id) for payment_id in ids]
+            found = [await payments.find(conn, payment_id) for payment_id in ids]
         changes: dict[PaymentId, list[Change]] = {}
         faults = []
-        for payment in held:
-            for transfer in payment.needed() if payment else ():
+        for payment in filter(None, found):
+            for transfer in payment.needed():
                 if transfer.vouched:
                     continue
-                opinion = await self._client.opinion(transfer)
-                if opinion.outvoted:
-                    log.warning(
-                        "endpoint outvoted", chain=name, endpoint=opinion.outvoted, why=opinion.why
-                    )
-                if opinion.agrees and payment:
+                opinion = await self.opinion(transfer)
+                if opinion.agrees:
                     vouched = TransferVouched(transfer.key, transfer.block_hash)
                     changes.setdefault(payment.id, []).append(vouched)
-                elif payment:
+                else:
                     faults.append(f"payment {payment.id} is held: {opinion.doubt}")
         await self._write(changes)
         if faults:

@@ -41,6 +41,7 @@ from ctrip.dev import postgres
 from ctrip.flows.deliver import LEASE_MARGIN, Sender
 from ctrip.flows.health import Health
 from ctrip.flows.receivers import Receivers
+from ctrip.flows.stops import Stops
 from ctrip.flows.supervise import every
 from ctrip.settings import Log, Secret, Webhooks
 from ctrip.store import endpoint_secrets, endpoints, outbox, queue
@@ -122,7 +123,7 @@ async def a_round(pool: Pool, urls: Sequence[str], good: Street, names: NameServ
     receivers = Receivers(pool, Webhooks(secrets_key=KEY), clock)
     lease = timedelta(seconds=TIMEOUT_SECONDS) + LEASE_MARGIN
     spawn = asyncio.create_task
-    sender = Sender(pool, client, receivers, clock, news, lease=lease, spawn=spawn)
+    sender = Sender(pool, client, receivers, clock, news, lease=lease, spawn=spawn, stops=Stops())
     health = Health(clock, [])
     duty = asyncio.create_task(
         every(DELIVERY_POLL_SECONDS, sender.run_once, task="deliver", health=health, nudge=news)

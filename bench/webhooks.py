@@ -36,6 +36,7 @@ from ctrip.core.errors import InvariantError
 from ctrip.dev import postgres
 from ctrip.flows.deliver import LEASE_MARGIN, Sender
 from ctrip.flows.receivers import Receivers
+from ctrip.flows.stops import Stops
 from ctrip.flows.supervise import pause
 from ctrip.settings import Log, Secret, Webhooks
 from ctrip.store import endpoints, queue
@@ -135,6 +136,7 @@ class Queue:
             self._news,
             lease=timedelta(seconds=TIMEOUT_SECONDS) + LEASE_MARGIN,
             spawn=asyncio.create_task,
+            stops=Stops(),
         )
 
     async def fill(self, url: str) -> None:

@@ -31,6 +31,7 @@ def at_desk(config: Path | None, work: Callable[[Desk], Awaitable[T]]) -> T:
     """Do one thing with the endpoints of the configured database."""
     from ctrip import logs
     from ctrip.flows.endpoints import Endpoints
+    from ctrip.flows.stops import Stops
     from ctrip.webhooks.guard import Guard
 
     settings = settings_of(config)
@@ -39,8 +40,8 @@ def at_desk(config: Path | None, work: Callable[[Desk], Awaitable[T]]) -> T:
     guard, clock = Guard(ours.allow_cidrs), SystemClock()
 
     async def on_pool(pool: Pool) -> T:
-        # Nobody here waits for news: a gateway looks by itself, once a second.
-        endpoints = Endpoints(pool, guard, ours, clock, asyncio.Event())
+        # Nobody here waits for news, or sends: a gateway looks by itself, once a second.
+        endpoints = Endpoints(pool, guard, ours, clock, asyncio.Event(), Stops())
         return await work(Desk(pool, endpoints, clock))
 
     return with_pool(settings, on_pool)

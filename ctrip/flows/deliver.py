@@ -56,7 +56,10 @@ log = logs.get("ctrip.deliver")
 
 
 class Sender:
-    """Sends for this process. `spawn` makes tasks, `news` tells that there may be work."""
+    """Sends for this process. `spawn` makes tasks, `news` tells that there may be work.
+
+    `stops` is that of whoever stops endpoints in this process.
+    """
 
     def __init__(
         self,
@@ -68,7 +71,7 @@ class Sender:
         *,
         lease: timedelta,
         spawn: Spawn,
-        stops: Stops | None = None,  # of who stops endpoints in this process
+        stops: Stops,
     ) -> None:
         self._pool = pool
         self._client = client
@@ -77,7 +80,7 @@ class Sender:
         self._news = news
         self._lease = lease
         self._spawn = spawn
-        self._stops = stops or Stops()
+        self._stops = stops
         self._under_way: dict[asyncio.Task[None], Claim] = {}
         self._ended: list[Ended] = []
         self._written: list[Ended] = []  # being written down

@@ -60,7 +60,7 @@ log = logs.get("ctrip.endpoints")
 
 
 class Endpoints:
-    """What can be done with endpoints. `news` tells that there is something to send."""
+    """What can be done with endpoints. `news` tells what sends, and `stops` what it may not."""
 
     def __init__(
         self,
@@ -69,14 +69,14 @@ class Endpoints:
         settings: Webhooks,
         clock: Clock,
         news: asyncio.Event,
-        stops: Stops | None = None,  # of what sends in this process
+        stops: Stops,
     ) -> None:
         self._pool = pool
         self._guard = guard
         self._keyring = Keyring(settings)
         self._clock = clock
         self._news = news
-        self._stops = stops or Stops()
+        self._stops = stops
 
     async def find(self, endpoint_id: EndpointId) -> Endpoint:
         """Return an endpoint; raise NoSuchEndpoint."""

@@ -17,6 +17,7 @@ from ctrip.core.endpoints import CONFIG
 from ctrip.core.signature import headers
 from ctrip.flows.endpoints import Endpoints
 from ctrip.flows.replay import Replayer
+from ctrip.flows.stops import Stops
 from ctrip.settings import Secret, Webhooks
 from ctrip.store import queue
 from ctrip.store.pool import Pool, connection
@@ -213,7 +214,7 @@ async def test_a_recovery_that_nobody_makes_room_for_is_left_to_the_gateway(
     await an_event(pool)
     await an_event(pool)
     clock, news = SystemClock(), asyncio.Event()
-    desk = Endpoints(pool, Guard(), Webhooks(secrets_key=Secret(KEY)), clock, news)
+    desk = Endpoints(pool, Guard(), Webhooks(secrets_key=Secret(KEY)), clock, news, Stops())
     begun = await desk.recover(CONFIG, since=datetime(2026, 1, 1, tzinfo=UTC))
     stood = await recover.follow(begun, Replayer(pool, clock, news), pool, patience_seconds=0.2)
     assert stood.ended_at is None

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from ctrip.flows.deliver import Sender
 from ctrip.flows.receivers import Receivers
+from ctrip.flows.stops import Stops
 from ctrip.settings import Secret, Webhooks
 from ctrip.store.pool import Pool
 from ctrip.webhooks.client import WebhookClient
@@ -26,6 +27,7 @@ def sender_of(world: World, client: WebhookClient, pool: Pool | None = None) -> 
         world.news,
         lease=LEASE,
         spawn=asyncio.create_task,
+        stops=Stops(),
     )
 
 

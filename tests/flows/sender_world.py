@@ -24,6 +24,7 @@ from ctrip.flows.endpoints import Endpoints
 from ctrip.flows.prune import Pruner
 from ctrip.flows.receivers import Receivers
 from ctrip.flows.register import New
+from ctrip.flows.stops import Stops
 from ctrip.settings import Secret, Webhooks
 from ctrip.store import outbox
 from ctrip.store.pool import Pool, connection, transaction
@@ -173,6 +174,7 @@ class Seat:
             self.news,
             lease=LEASE,
             spawn=self._spawn,
+            stops=Stops(),
         )
 
     async def _drop(self) -> None:
@@ -201,7 +203,7 @@ class SenderWorld:
         self.crashes = 0
         self.faults: list[str] = []
         self.endpoints = Endpoints(
-            pool, Guard(("127.0.0.0/8",)), SETTINGS, self.clock, asyncio.Event()
+            pool, Guard(("127.0.0.0/8",)), SETTINGS, self.clock, asyncio.Event(), Stops()
         )
         self.pruner = Pruner(pool, self.clock, SETTINGS)
         self.seats = [Seat(self) for _ in range(SENDERS)]

@@ -27,6 +27,7 @@ from ctrip.flows.deliver import Sender
 from ctrip.flows.health import Part
 from ctrip.flows.news import News
 from ctrip.flows.receivers import Receivers
+from ctrip.flows.stops import Stops
 from ctrip.flows.supervise import every
 from ctrip.settings import Secret, Webhooks
 from ctrip.store import bell
@@ -62,6 +63,7 @@ class Process:
             self.wake,
             lease=LEASE,
             spawn=asyncio.create_task,
+            stops=Stops(),
         )
 
     @asynccontextmanager

@@ -16,6 +16,7 @@ from ctrip.flows.endpoints import SECRETS_LIVE_MAX, Endpoints
 from ctrip.flows.keyring import SecretsKeyMissing
 from ctrip.flows.receivers import Receivers
 from ctrip.flows.register import Change, New, TooManySecrets, Unfit, WrongKind
+from ctrip.flows.stops import Stops
 from ctrip.settings import Secret, Webhooks
 from ctrip.store import endpoints, outbox
 from ctrip.store.pool import Pool, connection
@@ -38,7 +39,7 @@ class Bench:
         self.pool = pool
         self.clock = FakeClock(CREATED)
         self.news = asyncio.Event()
-        self.flow = Endpoints(pool, Guard(), settings, self.clock, self.news)
+        self.flow = Endpoints(pool, Guard(), settings, self.clock, self.news, Stops())
         self.receivers = Receivers(pool, settings, self.clock)
 
     async def make(self, **asked: Any) -> tuple[EndpointId, str]:

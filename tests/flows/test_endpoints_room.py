@@ -8,6 +8,7 @@ import pytest
 from ctrip.flows import register
 from ctrip.flows.endpoints import Endpoints
 from ctrip.flows.register import New, TooManyEndpoints
+from ctrip.flows.stops import Stops
 from ctrip.settings import Secret, Webhooks
 from ctrip.store import endpoints
 from ctrip.store.pool import Pool, transaction
@@ -23,7 +24,7 @@ WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
 @pytest.fixture
 def flow(pool: Pool) -> Endpoints:
     settings = Webhooks(secrets_key=Secret("5ea1" * 16))
-    return Endpoints(pool, Guard(), settings, FakeClock(CREATED), asyncio.Event())
+    return Endpoints(pool, Guard(), settings, FakeClock(CREATED), asyncio.Event(), Stops())
 
 
 async def test_who_wants_one_more_than_there_may_be_is_told_what_to_do(

@@ -9,6 +9,7 @@ from ctrip.core.endpoints import CONFIG
 from ctrip.flows.endpoints import Endpoints
 from ctrip.flows.prune import Pruner
 from ctrip.flows.register import New
+from ctrip.flows.stops import Stops
 from ctrip.settings import Secret, Webhooks
 from ctrip.store import endpoint_secrets, endpoints, queue
 from ctrip.store.pool import Conn, Pool
@@ -88,7 +89,9 @@ async def months(conn: Conn) -> list[str]:
 
 
 async def test_secrets_and_headers_move_to_the_new_key(pool: Pool, conn: Conn) -> None:
-    flow = Endpoints(pool, Guard(), Webhooks(secrets_key=OLD), FakeClock(CREATED), asyncio.Event())
+    flow = Endpoints(
+        pool, Guard(), Webhooks(secrets_key=OLD), FakeClock(CREATED), asyncio.Event(), Stops()
+    )
     made, secret = await flow.create(New(url=URL, headers={"X-A": Secret("1")}))
     await pruned(pool, Webhooks(secrets_key=NEW, secrets_key_before=OLD))
     only_new = Sealer(NEW)
@@ -103,7 +106,9 @@ async def test_secrets_and_headers_move_to_the_new_key(pool: Pool, conn: Conn) -
 async def test_a_secret_that_no_key_opens_is_said_and_left_as_it_is(
     pool: Pool, conn: Conn, caplog: pytest.LogCaptureFixture
 ) -> None:
-    flow = Endpoints(pool, Guard(), Webhooks(secrets_key=OLD), FakeClock(CREATED), asyncio.Event())
+    flow = Endpoints(
+        pool, Guard(), Webhooks(secrets_key=OLD), FakeClock(CREATED), asyncio.Event(), Stops()
+    )
     made, _ = await flow.create(New(url=URL))
     await pruned(pool, Webhooks(secrets_key=NEW))
     assert "not sealed anew" in caplog.text
@@ -114,7 +119,7 @@ async def test_a_secret_that_no_key_opens_is_said_and_left_as_it_is(
 
 async def test_a_secret_that_has_expired_is_forgotten(pool: Pool, conn: Conn) -> None:
     settings = Webhooks(secrets_key=OLD)
-    flow = Endpoints(pool, Guard(), settings, FakeClock(CREATED), asyncio.Event())
+    flow = Endpoints(pool, Guard(), settings, FakeClock(CREATED), asyncio.Event(), Stops())
     made, _ = await flow.create(New(url=URL))
     await flow.rotate(made.id)
     await pruned(pool, settings, days=0.99)

@@ -12,6 +12,7 @@ from ctrip.flows.apply import apply
 from ctrip.flows.endpoints import Endpoints
 from ctrip.flows.enroll import SITES_KNOWN_FOR
 from ctrip.flows.prune import Pruner
+from ctrip.flows.stops import Stops
 from ctrip.settings import Webhooks
 from ctrip.store import endpoints
 from ctrip.store.pool import Conn, Pool, transaction
@@ -117,7 +118,7 @@ async def test_news_waits_for_who_forgets_its_site_and_brings_it_back(
 
 @pytest.mark.usefixtures("old")
 async def test_an_event_that_is_sent_again_by_hand_names_its_site(pool: Pool, conn: Conn) -> None:
-    flow = Endpoints(pool, Guard(), Webhooks(), FakeClock(IDLE), asyncio.Event())
+    flow = Endpoints(pool, Guard(), Webhooks(), FakeClock(IDLE), asyncio.Event(), Stops())
     event_id = await conn.fetchval("SELECT id FROM events")
     await flow.redeliver(SITE, [event_id])
     await conn.execute("DELETE FROM deliveries")

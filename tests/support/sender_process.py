@@ -22,6 +22,7 @@ from msgspec import Struct, json
 from ctrip.clock import SystemClock
 from ctrip.flows.deliver import Sender
 from ctrip.flows.receivers import Receivers
+from ctrip.flows.stops import Stops
 from ctrip.settings import Secret, Webhooks
 from ctrip.store import pool as store
 from ctrip.store import queue
@@ -188,6 +189,7 @@ async def live(orders: Orders) -> None:
         news,
         lease=timedelta(seconds=orders.lease_seconds),
         spawn=asyncio.create_task,
+        stops=Stops(),
     )
     while not stopping.is_set():
         if not await sender.run_once():

@@ -31,6 +31,7 @@ from ctrip.flows.keys import make_key
 from ctrip.flows.price import Pricer
 from ctrip.flows.repeat import Repeats
 from ctrip.flows.stage import Stage
+from ctrip.flows.stops import Stops
 from ctrip.flows.tidings import Tidings
 from ctrip.server import http_server
 from ctrip.settings import Network, Payments, Secret, Server, Wallet, Webhooks
@@ -215,7 +216,7 @@ async def open_shop(
         creator=creator,
         acts=Acts(pool, clock, news),
         refunds=Refunds(REFUNDING, SIGNER, pool, clock),
-        endpoints=Endpoints(pool, Guard(), webhooks, clock, news),
+        endpoints=Endpoints(pool, Guard(), webhooks, clock, news, Stops()),
         tidings=Tidings(pool),
         audience=Audience(pool, clock),
         health=health,

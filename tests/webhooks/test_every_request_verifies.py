@@ -20,6 +20,7 @@ from ctrip.flows.deliver import Sender
 from ctrip.flows.endpoints import Endpoints
 from ctrip.flows.receivers import Receivers
 from ctrip.flows.register import New, Unfit
+from ctrip.flows.stops import Stops
 from ctrip.settings import Secret, Webhooks
 from ctrip.store import endpoints as store_endpoints
 from ctrip.store import outbox, payments
@@ -49,7 +50,8 @@ class Gateway:
         self.pool = pool
         self.shop = shop
         self.clock = SystemClock()
-        self.endpoints = Endpoints(pool, LOOPBACK, SETTINGS, self.clock, asyncio.Event())
+        stops = Stops()
+        self.endpoints = Endpoints(pool, LOOPBACK, SETTINGS, self.clock, asyncio.Event(), stops)
         self.sender = Sender(
             pool,
             client,
@@ -58,6 +60,7 @@ class Gateway:
             asyncio.Event(),
             lease=timedelta(seconds=30),
             spawn=asyncio.create_task,
+            stops=stops,
         )
 
     async def open(self, name: str, **asked: Any) -> tuple[EndpointId, str]:

@@ -39,7 +39,7 @@ class WireSent(Struct, frozen=True, rename="camel"):
 
 
 SENT: Final = replies(WireSent)
-UNKNOWN: Final = BlockHash("")  # the hash above which a block stands, where nobody asks for it
+NO_PARENT: Final = BlockHash("")  # nobody asks here what a block stands on
 WITNESSES: Final = 2  # who read a transfer may be any of them, so as many must show it now
 
 T = TypeVar("T")
@@ -51,6 +51,7 @@ async def witnessed(
     endpoints: Failover, asked: Sequence[Provider], things: Sequence[T], differing: Differing[T]
 ) -> list[Opinion]:
     """Return what endpoints say of some things, each asked about those that are open still."""
+    # Of each thing, by label: what an endpoint shows otherwise than was seen, or "".
     said: list[dict[str, str]] = [{} for _ in things]
     faults: list[str] = []
     for provider in asked:
@@ -75,12 +76,12 @@ async def witnessed(
 
 
 def is_settled(said: Mapping[str, str]) -> bool:
-    """Tell whether what endpoints show otherwise than was seen, by label, is word enough."""
+    """Tell whether enough endpoints have answered, and all show what was seen."""
     return len(said) >= WITNESSES and not any(said.values())
 
 
 def judge(said: Mapping[str, str], faults: Sequence[str]) -> Opinion:
-    """Return what follows from the words of endpoints, and the faults of those that gave none."""
+    """Return what follows from what endpoints show otherwise, and the faults of the others."""
     shown = [label for label, why in said.items() if not why]
     first, second, *_ = [*shown, "", ""]
     if denied := {label: why for label, why in said.items() if why}:
@@ -128,7 +129,7 @@ async def _held(provider: Provider, transfer: Transfer) -> str:
     at = Header(
         number=transfer.block_number,
         hash=transfer.block_hash,
-        parent_hash=UNKNOWN,
+        parent_hash=NO_PARENT,
         time=transfer.block_time,
     )
     asked = Holding(transfer.key.asset, transfer.key.recipient)

@@ -3,6 +3,7 @@
 A secret is kept sealed and told once, to whoever makes it. When it is rotated the old one
 goes on signing beside the new for a day, so that a receiver can be changed in its own time.
 Of an ed25519 key only the public half is ever told: nobody else needs the other.
+An occasion is a request, however often it is sent: what is made on one is made once.
 
 Whoever asks may change what was made over the API. The receiver of the configuration is
 changed there, and a site is what payments named: both can be stopped, started and looked at.

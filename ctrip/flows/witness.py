@@ -51,11 +51,11 @@ class Witness(Settling):
         """Return sendings, with those that are doubted held back from being final."""
         now = self._clock.now()
         final = {one.id: seen(one, told) for one in after if one.final and one.state in ON_CHAIN}
-        over = {one.id for one in after} - final.keys()
+        unsettled = {one.id for one in after} - final.keys()  # again, after a reorg
         self.doubts = {
             id_: doubt
             for id_, doubt in self.doubts.items()
-            if id_ not in over and now - doubt.since < FORGET
+            if id_ not in unsettled and now - doubt.since < FORGET
         }
         asked = {
             id_: outcome

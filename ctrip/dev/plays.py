@@ -2,10 +2,13 @@
 
 Nothing of the gateway is told beforehand. It sees a chain on which things happen, and its
 events are those that a shop would get. One case touches the chain at a time (turns.py).
+A case with a reorg mines by hand until that is seen: a gateway that has much to do would else
+hear of a payment when it is confirmed already, or final, and another reorg would be played.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from ctrip import logs
@@ -15,7 +18,7 @@ from ctrip.core.ids import Amount, RawAddress, raw
 from ctrip.core.payment import Payment, Status
 from ctrip.core.plays import Case
 from ctrip.dev import token as tokens
-from ctrip.dev.anvil import FUNDER
+from ctrip.dev.anvil import BLOCK_SECONDS, FUNDER
 from ctrip.dev.purse import LOOK_SECONDS, mined, send
 from ctrip.dev.treasury import TREASURY
 from ctrip.dev.turns import Turns
@@ -34,7 +37,6 @@ FAILS: Final = "0x601380600b6000396000f3" + "6000600060006000346000355af16000600
 REFUSES: Final = "0x60006000fd"  # the code of a contract that reverts
 STUCK_SECONDS: Final = 10.0  # passes come every few seconds
 
-DETECTED: Final = {Status.DETECTED, Status.CONFIRMED, Status.PAID}
 CONFIRMED: Final = {Status.CONFIRMED, Status.PAID}
 
 log = logs.get("ctrip.dev")
@@ -67,6 +69,18 @@ class Actor:
         self.turns = turns
         self._node = node
         self._look = look
+        self._is_by_hand = False
+
+    @asynccontextmanager
+    async def by_hand(self) -> AsyncIterator[None]:
+        """Let no block come that is not asked for."""
+        await self._node.call("evm_setIntervalMining", 0)
+        self._is_by_hand = True
+        try:
+            yield
+        finally:
+            self._is_by_hand = False
+            await self._node.call("evm_setIntervalMining", BLOCK_SECONDS)
 
     async def pay(self, amount: int, *, contract: str | None = None) -> int:
         """Send money, in the asset that was asked for unless told otherwise; return its block."""
@@ -74,7 +88,15 @@ class Actor:
         tx_hash = await send(
             self._node, raw(FUNDER), raw(self.payment.address), Amount(amount), asset.lower()
         )
+        if self._is_by_hand:
+            await self.mine(1)
         return await self.mined(tx_hash)
+
+    async def mine(self, count: int) -> None:
+        """Make blocks, no faster than they come by themselves."""
+        for _ in range(count):
+            await asyncio.sleep(BLOCK_SECONDS)
+            await self._node.call("evm_mine")
 
     async def mined(self, tx_hash: str) -> int:
         """Return the block of a transaction; raise ConfigError if it failed."""
@@ -193,17 +215,19 @@ async def failed_transaction(actor: Actor) -> None:
 async def reorged(actor: Actor) -> None:
     """Pay, have it dropped, pay again."""
     async with actor.turns.taken():
-        block = await actor.pay(actor.payment.amount)
-        await actor.until(DETECTED)
-        await actor.drop(block)
-        await actor.until({Status.PENDING})
+        async with actor.by_hand():
+            block = await actor.pay(actor.payment.amount)
+            await actor.until({Status.DETECTED})
+            await actor.drop(block)
+            await actor.until({Status.PENDING})
         await actor.pay(actor.payment.amount)
 
 
 async def reversed_(actor: Actor) -> None:
     """Pay, and have it dropped when the goods were shipped."""
-    async with actor.turns.taken():
+    async with actor.turns.taken(), actor.by_hand():
         block = await actor.pay(actor.payment.amount)
+        await actor.mine(actor.payment.confirmations_required)
         await actor.until(CONFIRMED)
         await actor.drop(block)
         await actor.until({Status.FAILED})

@@ -20,7 +20,7 @@ from ctrip.core.sending import Sending, SendingState, Version
 from ctrip.core.transaction import Transaction
 from ctrip.flows.refund import bring_on
 from ctrip.flows.settling import Settling
-from ctrip.flows.witness import disagreement
+from ctrip.flows.witness import disagreement, say
 from ctrip.store import blocks, refunds, sendings
 from ctrip.store.pool import Conn, connection, transaction
 
@@ -72,8 +72,7 @@ class Adopter(Settling):
         if opinion.second and not opinion.agrees:
             raise NotThat(f"--by: {disagreement(outcome, opinion)}")
         if opinion.outvoted:
-            why = disagreement(outcome, opinion)
-            log.warning("endpoints disagree", chain=self.chain.name, why=why)
+            say(self.chain.name, opinion, disagreement(outcome, opinion))
 
     async def _adopt(self, conn: Conn, refund: Refund, one: Sending, found: Transaction) -> None:
         """Follow a transaction as the refund's own."""

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from ctrip import logs
 from ctrip.core.blocks import Opinion
-from ctrip.core.ids import SendingId
+from ctrip.core.ids import ChainName, SendingId
 from ctrip.core.outgoing import Outcome
 from ctrip.core.sending import ON_CHAIN, Sending
 from ctrip.flows.settling import Settling
@@ -81,13 +81,21 @@ class Witness(Settling):
                 continue
             why = disagreement(outcome, opinion)
             if known is None or known.why != why:
-                log.warning("endpoints disagree", chain=self.chain.name, why=why)
+                say(self.chain.name, opinion, why)
             self.doubts[id_] = Doubt(why, now, holds=not opinion.agrees)
 
 
 def seen(one: Sending, told: Mapping[SendingId, Sequence[Outcome]]) -> Outcome:
     """Return what was told of the version that is in a block."""
     return next(outcome for outcome in told[one.id] if outcome.tx_hash == one.tx_hash)
+
+
+def say(chain: ChainName, opinion: Opinion, why: str) -> None:
+    """Log that endpoints do not agree; who is outvoted is named as in every duty."""
+    if opinion.outvoted:
+        log.warning("endpoint outvoted", chain=chain, endpoint=opinion.outvoted, why=why)
+    else:
+        log.warning("endpoints disagree", chain=chain, why=why)
 
 
 def disagreement(outcome: Outcome, opinion: Opinion) -> str:

@@ -151,7 +151,7 @@ async def test_an_endpoint_that_denies_it_is_outvoted_and_named(pool: Pool, anvi
             said = StandardError()
             said.configure()
             assert not await world.used(tx_hash)
-        [why] = [line["why"] for line in said.lines if line["event"] == "endpoints disagree"]
+        [why] = [line["why"] for line in said.lines if line["event"] == "endpoint outvoted"]
         assert f"show {tx_hash} in block" in why
         assert "endpoint 2 of 3 does not: it shows that the transaction failed" in why
 
